@@ -1,0 +1,2 @@
+//! The `genesis` command.
+fn main() {}

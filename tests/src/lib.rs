@@ -1,0 +1,1 @@
+//! Recorded traffic and helpers for the tests in this crate.
