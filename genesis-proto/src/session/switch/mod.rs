@@ -1,0 +1,4 @@
+//! The switch side.
+/// The switch side.
+#[derive(Debug)]
+pub struct SwitchSession;
