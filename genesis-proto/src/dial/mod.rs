@@ -1,1 +1,1 @@
-//! Dial strings.
+//! Dial strings and the arguments of `originate`.

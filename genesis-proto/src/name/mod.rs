@@ -1,26 +1,25 @@
-//! The vocabulary of the switch: event names, channel and call states, hangup causes.
+//! The names that FreeSWITCH puts on the wire: events, states, causes.
 //!
-//! Values that this crate does not know are kept, not lost: a newer switch must not break an older
-//! client.
+//! Reading never fails where the text comes from the switch: a value that this version does not
+//! know is kept as `Other` with its text, so that a newer switch loses nothing.
+//!
+//! ```
+//! use genesis_proto::name::{ChannelState, EventName, HangupCause};
+//!
+//! assert_eq!(EventName::from("channel_answer"), EventName::ChannelAnswer);
+//! assert_eq!(EventName::from("CHANNEL_SHINY").as_str(), "CHANNEL_SHINY");
+//! assert!(ChannelState::Execute < ChannelState::Hangup);
+//! assert_eq!(HangupCause::UserBusy.code(), 17);
+//! ```
 
 mod channel;
 mod event_name;
-mod format;
 mod hangup_cause;
+mod option;
+mod table;
 
 pub use channel::{AnswerState, CallDirection, CallState, ChannelState};
 pub use event_name::EventName;
-pub use format::{EventFormat, LogLevel};
 pub use hangup_cause::HangupCause;
-
-macro_rules! serialize_as_str {
-    ($name:ident) => {
-        #[cfg(feature = "serde")]
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-    };
-}
-use serialize_as_str;
+pub use option::{EventFormat, LogLevel};
+pub use table::Unknown;
