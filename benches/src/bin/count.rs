@@ -1,0 +1,16 @@
+//! One contestant under an allocator that counts; `genesis-benches` builds and starts it.
+
+use std::alloc::System;
+
+use genesis_benches::measure::Heap;
+use genesis_benches::{Failure, run_child, table};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    table::print_sample(&run_child(&arguments, Heap::Counted(GLOBAL))?);
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! The other libraries.
+//!
+//! `eslrs` can parse a plain event out of memory (`EventFormat::try_from_raw`); its framing is
+//! private, so the raw loop's stands in for it. It splits lines into a map and does not
+//! url-decode. The parsers of `freeswitch-esl-tokio` and `freeswitch-esl` are private: both are
+//! measured over TCP.
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use eslrs::event::{EventFormat, PlainEvent};
+
+use crate::{Failure, raw};
+
+/// Splits every event with `eslrs`.
+///
+/// # Errors
+///
+/// None: its parser cannot fail.
+pub fn eslrs_plain(bytes: &[u8]) -> Result<u64, Failure> {
+    let mut events = 0;
+    let mut rest = bytes;
+    while let Some((document, after)) = raw::next_frame(rest) {
+        let document = Bytes::copy_from_slice(document);
+        let event = PlainEvent::try_from_raw(&document)?;
+        black_box(event.get_header("Event-Name"));
+        events += 1;
+        rest = after;
+    }
+    Ok(events)
+}
