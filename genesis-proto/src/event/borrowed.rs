@@ -1,10 +1,12 @@
 //! A plain event in place, and the scan that finds what routing needs.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 
-use crate::headers::lines::{find_last, for_each_line, split_lines};
+use crate::headers::lines::{find_last, for_each_line};
+use crate::headers::marks::for_each_mark;
 use crate::percent;
 
 /// A plain event that borrows the document it was read from.
@@ -18,50 +20,55 @@ use crate::percent;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct EventRef<'a> {
-    block: &'a [u8],
-    body: Option<&'a [u8]>,
+    document: &'a [u8],
 }
 
 impl<'a> EventRef<'a> {
-    /// Reads the document of a plain event: headers up to the first blank line, then the body if
+    /// Takes the document of a plain event: headers up to the first blank line, then the body if
     /// a `Content-Length` says that there is one.
     ///
     /// The body is what remains, so that a `content-length` which a `sendevent` client put among
     /// the headers cannot move its start. Nothing here can fail.
     pub fn parse(document: &'a [u8]) -> Self {
-        let (block, rest) = match memmem::find(document, b"\n\n") {
-            Some(at) => (&document[..at], &document[at + 2..]),
-            None => (document, &document[document.len()..]),
+        Self { document }
+    }
+
+    /// The header lines, and the body if there is one.
+    pub(crate) fn split(&self) -> (&'a [u8], Option<&'a [u8]>) {
+        let (block, rest) = match memmem::find(self.document, b"\n\n") {
+            Some(at) => (&self.document[..at], &self.document[at + 2..]),
+            None => (self.document, &[][..]),
         };
-        let body =
-            (!rest.is_empty() || find_last(block, b"Content-Length").is_some()).then_some(rest);
-        Self { block, body }
+        // the switch writes Content-Length last (switch_event.c, `switch_event_serialize`)
+        let last = memrchr(b'\n', block).map_or(block, |at| &block[at + 1..]);
+        let has_body = !rest.is_empty() || value_of(last, b"content-length").is_some();
+        (block, has_body.then_some(rest))
     }
 
     /// The header lines.
     pub fn header_block(&self) -> &'a [u8] {
-        self.block
+        self.split().0
     }
 
     /// The body, `None` if there is none.
     pub fn body(&self) -> Option<&'a [u8]> {
-        self.body
+        self.split().1
     }
 
     /// The decoded value of the last header called `name`.
     pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
-        find_last(self.block, name.as_bytes()).map(percent::decode_text)
+        find_last(self.header_block(), name.as_bytes()).map(percent::decode_text)
     }
 
     /// Every header in order: raw name and raw value, both as they stand on the wire.
     pub fn for_each(&self, mut each: impl FnMut(&'a [u8], &'a [u8])) {
-        let block = self.block;
+        let block = self.header_block();
         for_each_line(block, |line| each(line.name(block), line.value(block)));
     }
 
     /// What routing needs, found by one scan.
     pub fn route(&self) -> Route<'a> {
-        Route::scan(self.block)
+        Route::scan(self.document)
     }
 }
 
@@ -82,28 +89,47 @@ pub struct Route<'a> {
 }
 
 impl<'a> Route<'a> {
-    pub(crate) fn scan(block: &'a [u8]) -> Self {
+    /// Reads the header lines of `document`, up to the blank line if there is one.
+    pub(crate) fn scan(document: &'a [u8]) -> Self {
         let mut route = Self::default();
-        for line in split_lines(block) {
-            // most lines start with C or v and are done with after one look
-            let (expected, target): (&[u8], _) = match line.first() {
-                Some(b'E' | b'e') if is_name(line, 10) => {
-                    if let Some(value) = value_of(line, b"event-name") {
-                        route.name = percent::decode_text(value);
-                    }
-                    continue;
-                }
-                Some(b'E' | b'e') => (b"event-subclass", &mut route.subclass),
-                Some(b'U' | b'u') => (b"unique-id", &mut route.unique_id),
-                Some(b'J' | b'j') => (b"job-uuid", &mut route.job_uuid),
-                Some(b'A' | b'a') => (b"application-uuid", &mut route.application_uuid),
-                _ => continue,
-            };
-            if let Some(value) = value_of(line, expected) {
-                *target = Some(percent::decode_text(value));
+        route.read(document);
+        // line ends that are followed by the first letter of a name below, or by a blank line
+        let is_mark = |byte: u8, next: u8| {
+            let lower = next | 0x20;
+            // with these two bits set E, U, e, u and nothing else give a `u`
+            let e_or_u = (next | 0x30) == b'u';
+            (byte == b'\n') & (e_or_u | (lower == b'j') | (lower == b'a') | (next == b'\n'))
+        };
+        for_each_mark(document, is_mark, |at| {
+            let line = &document[at + 1..];
+            if line.first() == Some(&b'\n') {
+                return ControlFlow::Break(());
             }
-        }
+            route.read(line);
+            ControlFlow::Continue(())
+        });
         route
+    }
+
+    /// Reads the line at the start of `rest`. A repeated name replaces what was read before.
+    #[inline]
+    fn read(&mut self, rest: &'a [u8]) {
+        let (name, target): (&[u8], _) = match rest.first() {
+            Some(b'E' | b'e') if is_name(rest, 10) => {
+                if let Some(value) = value_of(rest, b"event-name") {
+                    self.name = percent::decode_text(value);
+                }
+                return;
+            }
+            Some(b'E' | b'e') => (b"event-subclass", &mut self.subclass),
+            Some(b'U' | b'u') => (b"unique-id", &mut self.unique_id),
+            Some(b'J' | b'j') => (b"job-uuid", &mut self.job_uuid),
+            Some(b'A' | b'a') => (b"application-uuid", &mut self.application_uuid),
+            _ => return,
+        };
+        if let Some(value) = value_of(rest, name) {
+            *target = Some(percent::decode_text(value));
+        }
     }
 }
 
@@ -112,13 +138,14 @@ fn is_name(line: &[u8], len: usize) -> bool {
     line.get(len) == Some(&b':')
 }
 
+/// The value of the line at the start of `rest` if its name is `name` (lower case).
 #[inline]
-fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    if !is_name(line, name.len()) || !line[..name.len()].eq_ignore_ascii_case(name) {
+fn value_of<'a>(rest: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    if !is_name(rest, name.len()) || !rest[..name.len()].eq_ignore_ascii_case(name) {
         return None;
     }
-    let value = &line[name.len() + 1..];
+    let value = &rest[name.len() + 1..];
+    let value = memchr(b'\n', value).map_or(value, |end| &value[..end]);
     let value = value.strip_prefix(b" ").unwrap_or(value);
-    debug_assert!(memchr(b'\n', value).is_none());
     Some(value.strip_suffix(b"\r").unwrap_or(value))
 }

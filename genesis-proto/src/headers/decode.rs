@@ -1,56 +1,35 @@
-//! Decoding a whole block at once: one pass, one arena, UTF-8 checked once.
+//! Decoding a whole block at once: one pass, one scratch buffer, UTF-8 of the block checked once.
 
 use std::fmt;
 
-use super::lines::{Line, for_each_line};
+use super::lines::for_each_line;
 use crate::percent;
 
 /// Reusable memory for [`Headers::decode`](super::Headers::decode).
 #[derive(Default)]
 pub struct DecodeBuffer {
-    /// What changed in decoding: the values that held a `%`.
-    arena: Vec<u8>,
-    spans: Vec<Span>,
-}
-
-#[derive(Clone, Copy)]
-struct Span {
-    line: Line,
-    /// Where the decoded value lies in the arena; only for lines with a `%`.
-    arena: (u32, u32),
+    /// The decoded form of the value at hand, if it held a `%`.
+    value: Vec<u8>,
 }
 
 impl DecodeBuffer {
-    /// An empty buffer; it grows to the largest block it has seen and no further.
+    /// An empty buffer; it grows to the longest value it has seen and no further.
     pub fn new() -> Self {
         Self::default()
     }
 
     pub(crate) fn decode_block(&mut self, block: &[u8], mut each: impl FnMut(&str, &str)) {
-        self.arena.clear();
-        self.spans.clear();
-        let (arena, spans) = (&mut self.arena, &mut self.spans);
+        // A block that is not UTF-8 (the switch escapes what is not ASCII in values, not in names)
+        // takes the lossy path, line by line.
+        let text = std::str::from_utf8(block).ok();
         for_each_line(block, |line| {
-            let start = arena.len() as u32;
-            if line.percent {
-                percent::decode_into(line.value(block), arena);
-            }
-            spans.push(Span {
-                line,
-                arena: (start, arena.len() as u32),
-            });
-        });
-        // Slicing checks character boundaries, so two halves of a character that met in the
-        // arena, and blocks that are not UTF-8, fall back to the lossy path, value by value.
-        let block_text = std::str::from_utf8(block).unwrap_or("");
-        let arena_text = std::str::from_utf8(&self.arena).unwrap_or("");
-        for span in &self.spans {
-            let line = span.line;
-            let name = slice(block_text, line.name);
+            let name = text.and_then(|text| slice(text, line.name));
             let value = if line.percent {
-                slice(arena_text, span.arena)
+                self.value.clear();
+                percent::decode_into(line.value(block), &mut self.value);
+                std::str::from_utf8(&self.value).ok()
             } else {
-                slice(block_text, line.value)
+                text.and_then(|text| slice(text, line.value))
             };
             match (name, value) {
                 (Some(name), Some(value)) => each(name, value),
@@ -59,7 +38,7 @@ impl DecodeBuffer {
                     &percent::decode_text(line.value(block)),
                 ),
             }
-        }
+        });
     }
 }
 
@@ -71,7 +50,7 @@ fn slice(text: &str, (start, end): (u32, u32)) -> Option<&str> {
 impl fmt::Debug for DecodeBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DecodeBuffer")
-            .field("capacity", &self.arena.capacity())
+            .field("capacity", &self.value.capacity())
             .finish()
     }
 }

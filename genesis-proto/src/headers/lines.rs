@@ -1,6 +1,10 @@
 //! A header block cut into lines: the borrowed layer under [`Headers`](super::Headers).
 
-use memchr::{memchr, memchr3_iter};
+use std::ops::ControlFlow;
+
+use memchr::memchr;
+
+use super::marks::for_each_mark;
 
 /// One header of a block as ranges into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +72,8 @@ pub(crate) fn for_each_line(block: &[u8], mut found: impl FnMut(Line)) {
             }
         }
     };
-    for at in memchr3_iter(b'\n', b':', b'%', block) {
+    let is_mark = |byte: u8, _| (byte == b'\n') | (byte == b':') | (byte == b'%');
+    for_each_mark(block, is_mark, |at| {
         match block[at] {
             b'\n' => {
                 end_line(start, at, colon, percent);
@@ -83,7 +88,8 @@ pub(crate) fn for_each_line(block: &[u8], mut found: impl FnMut(Line)) {
             }
             _ => percent = true,
         }
-    }
+        ControlFlow::Continue(())
+    });
     end_line(start, block.len(), colon, percent);
     if let Some(line) = pending {
         found(line);

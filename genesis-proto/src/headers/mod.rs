@@ -12,6 +12,7 @@ mod arena;
 mod array;
 mod decode;
 pub(crate) mod lines;
+pub(crate) mod marks;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -96,6 +97,10 @@ impl Headers {
 
     pub(crate) fn block(&self) -> &[u8] {
         &self.bytes[self.block.0 as usize..self.block.1 as usize]
+    }
+
+    pub(crate) fn shared(&self) -> &Bytes {
+        &self.bytes
     }
 
     pub(crate) fn encoding(&self) -> Encoding {
