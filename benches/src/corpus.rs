@@ -21,6 +21,25 @@ pub struct Corpus {
     pub events: u64,
 }
 
+impl Corpus {
+    /// The corpus in parts of about `size` bytes, cut between events.
+    pub fn parts(&self, size: usize) -> Vec<&[u8]> {
+        let mut parts = Vec::new();
+        let mut rest = self.bytes.as_slice();
+        while !rest.is_empty() {
+            let mut after = rest;
+            while rest.len() - after.len() < size
+                && let Some((_, next)) = raw::next_frame(after)
+            {
+                after = next;
+            }
+            parts.push(&rest[..rest.len() - after.len()]);
+            rest = after;
+        }
+        parts
+    }
+}
+
 /// The corpus called `name`: `burst` or `wide`.
 ///
 /// # Errors
@@ -130,7 +149,7 @@ mod tests {
     fn every_wide_event_has_104_headers() {
         let corpus = wide().unwrap();
         let mut headers = 0u64;
-        let events = raw::decode_all(&corpus.bytes, |_, _| headers += 1);
+        let events = raw::Raw::default().decode_all(&corpus.bytes, |_, _| headers += 1);
         assert_eq!(events, corpus.events);
         assert_eq!(headers, corpus.events * WIDE_HEADERS as u64);
     }
@@ -138,7 +157,11 @@ mod tests {
     #[test]
     fn the_raw_loop_sees_every_event_of_the_burst() {
         let corpus = burst().unwrap();
-        assert_eq!(raw::decode_all(&corpus.bytes, |_, _| ()), corpus.events);
+        assert_eq!(
+            raw::Raw::default().decode_all(&corpus.bytes, |_, _| ()),
+            corpus.events
+        );
         assert!(corpus.events > 10_000);
+        assert_eq!(corpus.parts(1 << 19).concat(), corpus.bytes);
     }
 }

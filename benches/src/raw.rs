@@ -1,23 +1,46 @@
 //! The hand-written raw loop: what the bytes cost at least.
 //!
 //! It splits with memchr and url-decodes every value into one reused buffer. It checks nothing:
-//! no UTF-8, no limits, no chunking (the stream lies in memory as a whole), no repeated names,
-//! and what it decoded is gone with the next header. No library can be this fast and be of use.
+//! no UTF-8, no limits, no repeated names, and what it decoded is gone with the next header. No library can be this fast and be of use.
 
 use memchr::{memchr, memmem};
 
-/// Decodes every header of every event in `stream`, which is whole frames back to back, and
-/// returns the number of events.
-pub fn decode_all(stream: &[u8], mut each: impl FnMut(&[u8], &[u8])) -> u64 {
-    let mut value = Vec::with_capacity(4096);
-    let mut events = 0;
-    let mut rest = stream;
-    while let Some((document, after)) = next_frame(rest) {
-        decode(document, &mut value, &mut each);
-        events += 1;
-        rest = after;
+/// How much of the stream comes at once.
+pub const CHUNK: usize = 64 * 1024;
+
+/// The memory of the loop, reused from event to event.
+#[derive(Debug, Default)]
+pub struct Raw {
+    buffer: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Raw {
+    /// Decodes every header of every event in `stream` and returns the number of events. The
+    /// stream comes in pieces, which are copied into a receive buffer as a socket would.
+    pub fn decode_all(&mut self, stream: &[u8], mut each: impl FnMut(&[u8], &[u8])) -> u64 {
+        let mut value = std::mem::take(&mut self.value);
+        let events = self.receive(stream, |document| decode(document, &mut value, &mut each));
+        self.value = value;
+        events
     }
-    events
+
+    /// Calls `each` with the body of every frame and returns the number of frames.
+    pub fn receive(&mut self, stream: &[u8], mut each: impl FnMut(&[u8])) -> u64 {
+        let mut events = 0;
+        for chunk in stream.chunks(CHUNK) {
+            self.buffer.extend_from_slice(chunk);
+            let mut rest = self.buffer.as_slice();
+            while let Some((document, after)) = next_frame(rest) {
+                each(document);
+                events += 1;
+                rest = after;
+            }
+            let used = self.buffer.len() - rest.len();
+            self.buffer.drain(..used);
+        }
+        events
+    }
 }
 
 /// The body of the frame at the start of `stream`, and what follows it.
