@@ -90,6 +90,15 @@ impl Execute {
         self.with("Event-UUID", uuid)
     }
 
+    /// The id set by [`event_uuid`](Self::event_uuid).
+    pub fn chosen_event_uuid(&self) -> Option<&str> {
+        let found = self
+            .headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("Event-UUID"));
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// Runs it more than once.
     #[must_use]
     pub fn loops(self, loops: Loops) -> Self {

@@ -141,7 +141,7 @@ impl Framer {
             self.shape = self.read_block()?;
         }
         let Some(shape) = self.shape else {
-            self.shrink();
+            self.release_memory();
             return Ok(None);
         };
         let len = shape.frame_len();
@@ -214,7 +214,8 @@ impl Framer {
             // the reply starts with a `~`, which is not sent, so 510 characters are
             CutReply::Userauth => {
                 let at = REPLY_PREFIX.len() + REPLY_TEXT_MAX - 1;
-                (block_len > at).then_some(at)
+                let whole = end.is_some_and(|(_, body_start)| body_start <= at);
+                (!whole && self.buffer.len() >= at).then_some(at)
             }
             CutReply::Getvar => {
                 let from = REPLY_PREFIX.len();
@@ -234,7 +235,7 @@ impl Framer {
     }
 
     /// Gives the memory of an empty buffer back, so that an idle connection holds little.
-    fn shrink(&mut self) {
+    pub fn release_memory(&mut self) {
         if self.buffer.is_empty() && self.buffer.capacity() > KEEP {
             self.buffer = BytesMut::new();
         }

@@ -144,16 +144,16 @@ impl Frame {
         &self.bytes
     }
 
+    pub(crate) fn into_raw(self) -> Bytes {
+        self.bytes
+    }
+
     /// Where in the stream the frame began, in bytes.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
     /// The borrowed form.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "FrameRef borrows, AsRef gives references"
-    )]
     pub fn as_ref(&self) -> FrameRef<'_> {
         FrameRef::from_parts(
             &self.bytes,

@@ -278,6 +278,11 @@ impl ClientSession {
         self.framer.buffer_mut()
     }
 
+    /// Gives back the memory of an empty read buffer; for when the transport has nothing to read.
+    pub fn release_memory(&mut self) {
+        self.framer.release_memory();
+    }
+
     /// How many bytes the frame under way still needs, if that is known.
     pub fn missing(&self) -> Option<usize> {
         self.framer.missing()
@@ -358,9 +363,9 @@ impl ClientSession {
 
     fn on_frame(&mut self, frame: Frame) -> Option<Output> {
         match frame.kind() {
-            FrameKind::Event(_) => Some(match Event::from_frame(&frame) {
+            FrameKind::Event(_) => Some(match Event::try_from(frame) {
                 Ok(event) => Output::Event(event),
-                Err(error) => Output::Unreadable(frame, error),
+                Err(unreadable) => Output::Unreadable(unreadable.frame, unreadable.error),
             }),
             FrameKind::CommandReply | FrameKind::ApiResponse => self.on_reply(frame),
             FrameKind::LogData => LogLine::from_frame(frame).ok().map(Output::Log),
@@ -426,7 +431,7 @@ impl ClientSession {
         match slot.owner {
             Owner::Caller(id) => {
                 if slot.verb == Verb::Exit && !reply.is_refused() {
-                    self.reason.get_or_insert(CloseReason::Exit);
+                    self.goodbye(CloseReason::Exit);
                 }
                 Some(Output::Reply(id, reply))
             }

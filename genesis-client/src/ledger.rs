@@ -1,0 +1,411 @@
+//! What the switch sends on this connection, and the commands that change it.
+//!
+//! The wire subscription is the union of what live subscribers want and what was asked for by hand.
+//! It grows before a subscriber is told that it is there, and shrinks when the last one goes.
+//! BACKGROUND_JOB always stays, because jobs are awaited by it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use genesis_proto::command::{Command, EventSet, Verb};
+use genesis_proto::name::LogLevel;
+use genesis_proto::session::Allowed;
+use genesis_proto::{EventFormat, EventName};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// More channels than this are not put into wire filters: the switch tries them one by one for
+/// every event.
+const WIRE_FILTERS_MAX: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    format: EventFormat,
+    /// How many live subscribers want each name and each subclass.
+    names: BTreeMap<EventName, usize>,
+    subclasses: BTreeMap<String, usize>,
+    /// Asked for with `event` by hand.
+    by_hand: EventSet,
+    /// What the switch sends now, as far as we know.
+    wire: EventSet,
+    /// Wire filters set by hand, and the channels that are filtered for.
+    filters_by_hand: Vec<(String, String)>,
+    filtered_channels: BTreeSet<String>,
+    allowed: Allowed,
+    log_levels: BTreeMap<LogLevel, usize>,
+    log_wire: Option<LogLevel>,
+    /// The socket does not know `event` (an outbound one without `full`).
+    fixed: bool,
+}
+
+impl Ledger {
+    pub(crate) fn new(format: EventFormat) -> Self {
+        Self {
+            format,
+            names: BTreeMap::new(),
+            subclasses: BTreeMap::new(),
+            by_hand: EventSet::new(),
+            wire: EventSet::new(),
+            filters_by_hand: Vec::new(),
+            filtered_channels: BTreeSet::new(),
+            allowed: Allowed::default(),
+            log_levels: BTreeMap::new(),
+            log_wire: None,
+            fixed: false,
+        }
+    }
+
+    /// A new connection: the switch sends nothing yet, and may have new limits for us.
+    pub(crate) fn connected(&mut self, allowed: Allowed) {
+        self.allowed = allowed;
+        self.wire = EventSet::new();
+        self.filtered_channels = BTreeSet::new();
+        self.log_wire = None;
+    }
+
+    /// The socket cannot change what it sends; `sent` is what it sends.
+    pub(crate) fn fix(&mut self, sent: EventSet) {
+        self.fixed = true;
+        self.wire = sent;
+    }
+
+    /// `myevents` was sent: these come without being asked for.
+    pub(crate) fn sends(&mut self, sent: &EventSet) {
+        self.wire.extend(sent);
+    }
+
+    pub(crate) fn format(&self) -> EventFormat {
+        self.format
+    }
+
+    /// Checks that we may ask for `set`.
+    pub(crate) fn check(&self, set: &EventSet) -> Result<()> {
+        if self.fixed {
+            let missing = set.difference(&self.wire);
+            if !missing.is_empty() && !self.wire.is_all() {
+                return Err(Error::mode(
+                    "a subscription beyond the events of myevents",
+                    "full",
+                ));
+            }
+        }
+        let Some(allowed) = &self.allowed.events else {
+            return Ok(());
+        };
+        let may = |word: &str| allowed.iter().any(|a| a.eq_ignore_ascii_case(word));
+        let names = set.names().map(EventName::as_str);
+        match names.chain(set.subclasses()).find(|word| !may(word)) {
+            None => Ok(()),
+            Some(word) => Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "this user may not subscribe to {word}; esl-allowed-events of its directory \
+                     entry allows {}",
+                    allowed.join(" ")
+                ),
+            )),
+        }
+    }
+
+    /// A subscriber wants these.
+    pub(crate) fn acquire(&mut self, set: &EventSet) {
+        for name in set.names() {
+            *self.names.entry(name.clone()).or_default() += 1;
+        }
+        for subclass in set.subclasses() {
+            *self.subclasses.entry(subclass.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// A subscriber that wanted these has gone.
+    pub(crate) fn release(&mut self, set: &EventSet) {
+        for name in set.names() {
+            decrement(&mut self.names, name);
+        }
+        for subclass in set.subclasses() {
+            decrement(&mut self.subclasses, &subclass.to_owned());
+        }
+    }
+
+    /// What the switch should send.
+    fn wanted(&self) -> EventSet {
+        let mut wanted: EventSet = self.names.keys().cloned().collect();
+        for subclass in self.subclasses.keys() {
+            // checked when the subscriber came
+            let _ = wanted.add_subclass(subclass);
+        }
+        wanted.extend(&self.by_hand);
+        if self.may_have(EventName::BackgroundJob.as_str()) {
+            let _ = wanted.add(EventName::BackgroundJob);
+        }
+        wanted
+    }
+
+    fn may_have(&self, word: &str) -> bool {
+        self.allowed
+            .events
+            .as_ref()
+            .is_none_or(|allowed| allowed.iter().any(|a| a.eq_ignore_ascii_case(word)))
+    }
+
+    /// Results of jobs reach us.
+    pub(crate) fn has_jobs(&self) -> bool {
+        self.wire.contains(&EventName::BackgroundJob, None)
+    }
+
+    /// The commands that make the wire what is wanted: additions first.
+    pub(crate) fn sync(&mut self) -> Vec<Command> {
+        if self.fixed {
+            return Vec::new();
+        }
+        let mut wanted = self.wanted();
+        let mut commands = Vec::new();
+        if wanted.is_all() {
+            if !self.wire.is_all() {
+                commands.extend(Command::event(self.format, &EventSet::all()));
+            }
+            self.wire = wanted;
+            return commands;
+        }
+        let missing = wanted.difference(&self.wire);
+        if self.wire.is_all() {
+            // The first name taken off turns ALL into every other name, so that what is wanted
+            // flows on without a hole. Subclasses known to the switch stay on; they are not
+            // handed to anybody who does not want them.
+            let mut others: EventSet = EventName::ALL_KNOWN
+                .iter()
+                .filter(|name| !matches!(name, EventName::All | EventName::Custom))
+                .cloned()
+                .collect();
+            others = others.difference(&wanted);
+            if wanted.subclasses().next().is_some() {
+                commands.extend(Command::event(self.format, &wanted));
+            }
+            commands.extend(Command::nixevent(&others));
+        } else {
+            if !missing.is_empty() {
+                commands.extend(Command::event(self.format, &missing));
+            }
+            let surplus = self.wire.difference(&wanted);
+            // `nixevent CUSTOM` alone does nothing on the switch, and bare CUSTOM events are few
+            if !surplus.is_empty() && !only_custom(&surplus) {
+                commands.extend(Command::nixevent(&surplus));
+            } else if !surplus.is_empty() {
+                wanted.extend(&surplus);
+            }
+        }
+        self.wire = wanted;
+        commands
+    }
+
+    /// The switch refused an `event`: what it sends is unknown for these names, so they are asked
+    /// for again when somebody wants them.
+    pub(crate) fn refused(&mut self, set: &EventSet) {
+        self.wire = self.wire.difference(set);
+    }
+
+    /// The commands that make the switch's filters fit: `channels` are those that all subscribers
+    /// are bound to, `None` if one is not. Filters are OR-ed, so a new one is added before an old
+    /// one goes.
+    pub(crate) fn sync_filters<'a>(
+        &mut self,
+        channels: Option<impl Iterator<Item = &'a str>>,
+    ) -> Vec<Command> {
+        if self.fixed || !self.filters_by_hand.is_empty() {
+            return Vec::new();
+        }
+        let wanted: BTreeSet<String> = match channels {
+            Some(channels) => channels.map(str::to_owned).collect(),
+            None => BTreeSet::new(),
+        };
+        let wanted = if wanted.len() > WIRE_FILTERS_MAX || !self.by_hand.is_empty() {
+            BTreeSet::new()
+        } else {
+            wanted
+        };
+        let had = !self.filtered_channels.is_empty();
+        let mut commands = Vec::new();
+        if wanted.is_empty() {
+            if had {
+                commands.push(Command::filter_delete_all());
+            }
+        } else {
+            if !had {
+                commands.extend(jobs_filter());
+            }
+            for uuid in wanted.difference(&self.filtered_channels) {
+                commands.extend(Command::filter("Unique-ID", uuid));
+            }
+            for uuid in self.filtered_channels.difference(&wanted) {
+                commands.extend(Command::filter_delete("Unique-ID", Some(uuid)));
+            }
+        }
+        self.filtered_channels = wanted;
+        commands
+    }
+
+    /// Commands that were sent by hand go through here, so that they cannot take from subscribers
+    /// what they want: gives the commands to send before, the command itself, and those after.
+    pub(crate) fn by_hand(&mut self, command: Command) -> (Vec<Command>, Command, Vec<Command>) {
+        let text = line_of(&command);
+        let words = text.split(' ').skip(1).filter(|word| !word.is_empty());
+        match command.verb() {
+            Verb::Event => {
+                let (format, set) = read_event(words);
+                self.format = format.unwrap_or(self.format);
+                self.by_hand.extend(&set);
+                self.wire.extend(&set);
+                (Vec::new(), command, Vec::new())
+            }
+            Verb::Nixevent => {
+                let (_, set) = read_event(words);
+                let command = self.take_off(&set);
+                (Vec::new(), command, Vec::new())
+            }
+            Verb::Noevents => {
+                let command = self.take_off(&self.by_hand.clone());
+                (Vec::new(), command, Vec::new())
+            }
+            Verb::Filter => self.filter_by_hand(&text, command),
+            _ => (Vec::new(), command, Vec::new()),
+        }
+    }
+
+    /// Takes what was asked for by hand off, and gives the command that takes it off the wire as
+    /// far as no subscriber wants it. Where all of it is wanted the command changes nothing.
+    fn take_off(&mut self, set: &EventSet) -> Command {
+        let all = set.is_all();
+        self.by_hand = if all {
+            EventSet::new()
+        } else {
+            self.by_hand.difference(set)
+        };
+        let mut commands = self.sync();
+        let unchanged = || Command::event(self.format, &self.wire);
+        match commands.pop() {
+            Some(command) => command,
+            None => unchanged().unwrap_or_else(|_| Command::noevents()),
+        }
+    }
+
+    fn filter_by_hand(
+        &mut self,
+        text: &str,
+        command: Command,
+    ) -> (Vec<Command>, Command, Vec<Command>) {
+        let mut parts = text.splitn(3, ' ').skip(1);
+        let (first, rest) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+        if first.eq_ignore_ascii_case("delete") {
+            let had = !self.filters_by_hand.is_empty();
+            let (header, value) = rest.split_once(' ').unwrap_or((rest, ""));
+            self.filters_by_hand.retain(|(h, v)| {
+                !(header.eq_ignore_ascii_case("all")
+                    || h.eq_ignore_ascii_case(header) && (value.is_empty() || v == value))
+            });
+            let gone = had && self.filters_by_hand.is_empty();
+            let after = if gone {
+                vec![Command::filter_delete_all()]
+            } else {
+                Vec::new()
+            };
+            return (Vec::new(), command, after);
+        }
+        let mut before = Vec::new();
+        if self.filters_by_hand.is_empty() {
+            // the first filter would hide job results from everybody
+            before.extend(jobs_filter());
+        }
+        self.filtered_channels = BTreeSet::new();
+        self.filters_by_hand
+            .push((first.to_owned(), rest.to_owned()));
+        (before, command, Vec::new())
+    }
+
+    /// What must be said again on a new connection: events, filters, the log.
+    pub(crate) fn restore(&mut self) -> Vec<Command> {
+        let mut commands = Vec::new();
+        if !self.filters_by_hand.is_empty() {
+            commands.extend(jobs_filter());
+            for (header, value) in &self.filters_by_hand {
+                commands.extend(Command::filter(header, value));
+            }
+        }
+        commands.extend(self.sync());
+        commands.extend(self.sync_log());
+        commands
+    }
+
+    pub(crate) fn acquire_log(&mut self, level: LogLevel) -> Option<Command> {
+        *self.log_levels.entry(level).or_default() += 1;
+        self.sync_log()
+    }
+
+    pub(crate) fn release_log(&mut self, level: LogLevel) -> Option<Command> {
+        decrement(&mut self.log_levels, &level);
+        self.sync_log()
+    }
+
+    /// The log comes at the most verbose level that anybody wants.
+    fn sync_log(&mut self) -> Option<Command> {
+        let wanted = self
+            .log_levels
+            .keys()
+            .max_by_key(|level| level.number())
+            .copied();
+        if wanted == self.log_wire {
+            return None;
+        }
+        self.log_wire = wanted;
+        Some(wanted.map_or_else(Command::nolog, Command::log))
+    }
+}
+
+fn jobs_filter() -> Option<Command> {
+    Command::filter("Event-Name", EventName::BackgroundJob.as_str()).ok()
+}
+
+fn only_custom(set: &EventSet) -> bool {
+    set.subclasses().next().is_none() && set.names().all(|name| *name == EventName::Custom)
+}
+
+fn decrement<K: Ord + Clone>(counts: &mut BTreeMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+fn line_of(command: &Command) -> String {
+    let bytes = command.to_bytes();
+    let line = bytes.split(|&b| b == b'\n').next().unwrap_or(b"");
+    String::from_utf8_lossy(line).into_owned()
+}
+
+/// The words of an `event` or `nixevent` command, as the switch takes them.
+fn read_event<'a>(words: impl Iterator<Item = &'a str>) -> (Option<EventFormat>, EventSet) {
+    let mut words = words.peekable();
+    let format = words.peek().and_then(|word| word.parse().ok());
+    if format.is_some() {
+        words.next();
+    }
+    let mut set = EventSet::new();
+    let mut custom = false;
+    let mut subclasses = false;
+    for word in words {
+        if custom {
+            subclasses |= set.add_subclass(word).is_ok();
+        } else if word.eq_ignore_ascii_case("CUSTOM") {
+            custom = true;
+        } else {
+            let _ = set.add(EventName::from(word));
+        }
+    }
+    if custom && !subclasses {
+        let _ = set.add(EventName::Custom);
+    }
+    (format, set)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,523 @@
+//! What outlives a single link.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use genesis_proto::command::EventSet;
+use genesis_proto::session::{Allowed, ClientSession, CloseReason, Outcome, Output};
+use genesis_proto::{Command, Event, EventName, Reply};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
+
+use super::lag::{Lag, LagMeter};
+use super::waiters::Waiters;
+use super::{Answer, Request};
+use crate::client::Common;
+use crate::error::{Error, ErrorKind};
+use crate::ledger::Ledger;
+use crate::log::LogRouter;
+use crate::router::Router;
+use crate::stats::Counters;
+use crate::subscription::{Gap, Item};
+
+/// Whose the next reply is. In the order of the commands.
+enum Pending {
+    Caller {
+        reply: Answer<Reply>,
+        _permit: OwnedSemaphorePermit,
+        then: Then,
+    },
+    /// A command of the ledger. If it is refused, these names do not come, and whoever asked for
+    /// them is told.
+    Ledger {
+        names: EventSet,
+        done: Option<(crate::router::SubscriberId, Answer<()>)>,
+    },
+    Probe,
+}
+
+/// What a refusal of a caller's command undoes.
+enum Then {
+    Nothing,
+    Job(String),
+    Execution(String),
+}
+
+pub(crate) struct Core {
+    pub(super) common: Arc<Common>,
+    pub(super) requests: mpsc::UnboundedReceiver<Request>,
+    pending: VecDeque<Pending>,
+    /// What became of commands without a reply, in their order, until the reason is known.
+    unanswered: VecDeque<Outcome>,
+    router: Router,
+    pub(super) ledger: Ledger,
+    logs: LogRouter,
+    waiters: Waiters,
+    lag: LagMeter,
+    /// Whether executions' events are on the wire.
+    follows_executions: bool,
+    pub(super) last_heard: Instant,
+    pub(super) last_heartbeat: Instant,
+    pub(super) probing: bool,
+    /// A reader's queue is more than half full.
+    pub(super) pressed: bool,
+    pub(super) closing: bool,
+}
+
+impl Core {
+    pub(crate) fn new(common: Arc<Common>, requests: mpsc::UnboundedReceiver<Request>) -> Self {
+        let ledger = Ledger::new(common.options.event_format);
+        Self {
+            common,
+            requests,
+            pending: VecDeque::new(),
+            unanswered: VecDeque::new(),
+            router: Router::default(),
+            ledger,
+            logs: LogRouter::default(),
+            waiters: Waiters::default(),
+            lag: LagMeter::default(),
+            follows_executions: false,
+            last_heard: Instant::now(),
+            last_heartbeat: Instant::now(),
+            probing: false,
+            pressed: false,
+            closing: false,
+        }
+    }
+
+    /// A new link is authenticated: says again what was asked for, and tells of the gap.
+    pub(super) fn link_up(&mut self, session: &mut ClientSession, allowed: Allowed) {
+        self.last_heard = Instant::now();
+        self.last_heartbeat = self.last_heard;
+        self.probing = false;
+        self.lag = LagMeter::default();
+        self.ledger.connected(allowed);
+        for command in self.ledger.restore() {
+            self.send_own(session, &command, EventSet::new(), None);
+        }
+        self.sync_filters(session);
+    }
+
+    pub(super) fn gap(&mut self, gap: Gap) {
+        self.router.broadcast(&Item::Gap(gap));
+    }
+
+    /// The outbound socket is set up: what it sends cannot be changed, if it is not `full`.
+    pub(crate) fn fix_ledger(&mut self, sent: EventSet) {
+        self.ledger.fix(sent);
+    }
+
+    pub(super) fn on_request(&mut self, request: Request, session: &mut ClientSession) {
+        match request {
+            Request::Command {
+                command,
+                reply,
+                permit,
+            } => {
+                let (before, command, after) = self.ledger.by_hand(command);
+                self.send_all_own(session, before);
+                self.send(session, &command, reply, permit, Then::Nothing);
+                self.send_all_own(session, after);
+            }
+            Request::Job {
+                uuid,
+                command,
+                reply,
+                permit,
+                result,
+            } => {
+                if !self.ledger.has_jobs() {
+                    let _ = reply.send(Err(Error::new(
+                        ErrorKind::Refused,
+                        "the result of a bgapi cannot reach this connection, because it may not \
+                         subscribe to BACKGROUND_JOB; use api",
+                    )));
+                    return;
+                }
+                self.waiters.job(&uuid, result);
+                self.send(session, &command, reply, permit, Then::Job(uuid));
+            }
+            Request::Execute {
+                application_uuid,
+                channel,
+                command,
+                reply,
+                permit,
+                result,
+            } => {
+                self.follow_executions(session);
+                self.waiters.execution(&application_uuid, &channel, result);
+                self.send(
+                    session,
+                    &command,
+                    reply,
+                    permit,
+                    Then::Execution(application_uuid),
+                );
+            }
+            Request::Subscribe { .. } | Request::Unsubscribe(_) | Request::Log { .. } => {
+                self.on_subscriber(request, Some(session));
+            }
+            Request::Sends(set) => self.ledger.sends(&set),
+            Request::Close => {
+                self.closing = true;
+                if session.submit(&Command::exit()).is_ok() {
+                    self.pending.push_back(Pending::Probe);
+                }
+            }
+        }
+    }
+
+    /// A request that came while the link is down.
+    pub(super) fn on_request_while_down(&mut self, request: Request) {
+        match request {
+            Request::Command { reply, .. }
+            | Request::Job { reply, .. }
+            | Request::Execute { reply, .. } => {
+                let _ = reply.send(Err(Error::link_down()));
+            }
+            Request::Subscribe { .. } | Request::Unsubscribe(_) | Request::Log { .. } => {
+                self.on_subscriber(request, None);
+            }
+            Request::Sends(_) => {}
+            Request::Close => self.closing = true,
+        }
+    }
+
+    /// Subscribers come and go whether the link is up or not.
+    fn on_subscriber(&mut self, request: Request, session: Option<&mut ClientSession>) {
+        match request {
+            Request::Subscribe {
+                id,
+                events,
+                subscription,
+                queue,
+                done,
+            } => {
+                if let Err(error) = self.may_subscribe(&events) {
+                    let _ = done.send(Err(error));
+                    return;
+                }
+                self.ledger.acquire(&events);
+                self.router.add(id, events.clone(), &subscription, queue);
+                match session {
+                    Some(session) => self.sync(session, events, Some((id, done))),
+                    None => drop(done.send(Ok(()))),
+                }
+            }
+            Request::Unsubscribe(id) => {
+                let log = self
+                    .logs
+                    .remove(id)
+                    .and_then(|level| self.ledger.release_log(level));
+                let events = self.router.remove(id);
+                if let Some(events) = &events {
+                    self.ledger.release(events);
+                }
+                if let Some(session) = session {
+                    self.send_all_own(session, log.into_iter().collect());
+                    if events.is_some() {
+                        self.sync(session, EventSet::new(), None);
+                    }
+                }
+            }
+            Request::Log {
+                id,
+                level,
+                queue,
+                done,
+            } => {
+                self.logs.add(id, level, queue);
+                let command = self.ledger.acquire_log(level);
+                if let Some(session) = session {
+                    self.send_all_own(session, command.into_iter().collect());
+                }
+                let _ = done.send(Ok(()));
+            }
+            _ => {}
+        }
+    }
+
+    fn may_subscribe(&self, events: &EventSet) -> Result<(), Error> {
+        if self.router.len() >= self.common.options.subscribers {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!(
+                    "the connection has {} subscribers, the limit `subscribers`",
+                    self.router.len()
+                ),
+            ));
+        }
+        self.ledger.check(events)
+    }
+
+    /// Makes the wire what the ledger wants. `done` hears when the switch has said yes.
+    fn sync(
+        &mut self,
+        session: &mut ClientSession,
+        names: EventSet,
+        done: Option<(crate::router::SubscriberId, Answer<()>)>,
+    ) {
+        let mut commands = self.ledger.sync();
+        self.sync_filters(session);
+        let Some(last) = commands.pop() else {
+            if let Some((_, done)) = done {
+                let _ = done.send(Ok(()));
+            }
+            return;
+        };
+        self.send_all_own(session, commands);
+        self.send_own(session, &last, names, done);
+    }
+
+    fn sync_filters(&mut self, session: &mut ClientSession) {
+        if self.common.options.wire_filters {
+            let commands = self.ledger.sync_filters(self.router.channels());
+            self.send_all_own(session, commands);
+        }
+    }
+
+    /// The events by which executions end are asked for once and kept.
+    fn follow_executions(&mut self, session: &mut ClientSession) {
+        if std::mem::replace(&mut self.follows_executions, true) {
+            return;
+        }
+        let events: EventSet = [
+            EventName::ChannelExecuteComplete,
+            EventName::ChannelHangup,
+            EventName::ChannelHangupComplete,
+        ]
+        .into_iter()
+        .collect();
+        if self.ledger.check(&events).is_ok() {
+            self.ledger.acquire(&events);
+            self.sync(session, events, None);
+        }
+    }
+
+    fn send_all_own(&mut self, session: &mut ClientSession, commands: Vec<Command>) {
+        for command in commands {
+            self.send_own(session, &command, EventSet::new(), None);
+        }
+    }
+
+    fn send_own(
+        &mut self,
+        session: &mut ClientSession,
+        command: &Command,
+        names: EventSet,
+        done: Option<(crate::router::SubscriberId, Answer<()>)>,
+    ) {
+        match session.submit(command) {
+            Ok(_) => {
+                Counters::add(&self.common.counters.commands_sent, 1);
+                self.pending.push_back(Pending::Ledger { names, done });
+            }
+            Err(error) => {
+                if let Some((id, done)) = done {
+                    self.drop_subscriber(id);
+                    let _ = done.send(Err(error.into()));
+                }
+            }
+        }
+    }
+
+    fn drop_subscriber(&mut self, id: crate::router::SubscriberId) {
+        if let Some(events) = self.router.remove(id) {
+            self.ledger.release(&events);
+        }
+    }
+
+    fn send(
+        &mut self,
+        session: &mut ClientSession,
+        command: &Command,
+        reply: Answer<Reply>,
+        permit: OwnedSemaphorePermit,
+        then: Then,
+    ) {
+        match session.submit(command) {
+            Ok(_) => {
+                Counters::add(&self.common.counters.commands_sent, 1);
+                self.pending.push_back(Pending::Caller {
+                    reply,
+                    _permit: permit,
+                    then,
+                });
+            }
+            Err(error) => {
+                self.undo(then);
+                let _ = reply.send(Err(error.into()));
+            }
+        }
+    }
+
+    pub(super) fn probe(&mut self, session: &mut ClientSession) {
+        self.probing = true;
+        if let Ok(command) = Command::api("hostname")
+            && session.submit(&command).is_ok()
+        {
+            self.pending.push_back(Pending::Probe);
+        }
+    }
+
+    fn undo(&mut self, then: Then) {
+        match then {
+            Then::Nothing => {}
+            Then::Job(uuid) => self.waiters.forget_job(&uuid),
+            Then::Execution(uuid) => self.waiters.forget_execution(&uuid),
+        }
+    }
+
+    /// Takes what the session has to say. `Some` when the link is over.
+    pub(super) fn on_output(&mut self, output: Output) -> Option<CloseReason> {
+        let counters = &self.common.counters;
+        match output {
+            Output::Event(event) => self.on_event(&event),
+            Output::Reply(_, reply) => self.on_reply(reply),
+            Output::Log(line) => {
+                Counters::add(&counters.log_lines, 1);
+                let lost = self.logs.deliver(line);
+                Counters::add(&self.common.counters.events_lagged, lost);
+            }
+            Output::Unreadable(frame, error) => {
+                Counters::add(&counters.events_unreadable, 1);
+                tracing::warn!(%error, bytes = frame.raw().len(), "an event cannot be read; it is dropped");
+            }
+            Output::Unknown(frame) => {
+                Counters::add(&counters.frames_unknown, 1);
+                tracing::debug!(content_type = %frame.content_type(), "a frame of an unknown kind is skipped");
+            }
+            Output::Linger(_) => {
+                self.common
+                    .lingering
+                    .store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            Output::Unanswered(_, outcome) => self.unanswered.push_back(outcome),
+            Output::Closed(reason) => return Some(reason),
+            Output::Authenticated(_) | Output::Connected(_) | _ => {}
+        }
+        None
+    }
+
+    fn on_reply(&mut self, reply: Reply) {
+        let counters = &self.common.counters;
+        Counters::add(&counters.replies, 1);
+        let refused = reply.is_refused();
+        if refused {
+            Counters::add(&counters.refused, 1);
+        }
+        match self.pending.pop_front() {
+            Some(Pending::Caller {
+                reply: caller,
+                then,
+                ..
+            }) => {
+                if refused {
+                    self.undo(then);
+                }
+                if caller.send(Ok(reply)).is_err() {
+                    Counters::add(&self.common.counters.replies_unclaimed, 1);
+                }
+            }
+            Some(Pending::Ledger { names, done }) => {
+                if refused {
+                    tracing::warn!(reply = %reply.text().trim_end(), "FreeSWITCH refused to change what it sends");
+                    self.ledger.refused(&names);
+                }
+                if let Some((id, done)) = done {
+                    let answer = if refused {
+                        Err(Error::refused("event", &reply))
+                    } else {
+                        Ok(())
+                    };
+                    if answer.is_err() {
+                        self.drop_subscriber(id);
+                    }
+                    let _ = done.send(answer);
+                }
+            }
+            Some(Pending::Probe) | None => {}
+        }
+    }
+
+    fn on_event(&mut self, event: &Event) {
+        let route = event.route();
+        Counters::add(&self.common.counters.events, 1);
+        if route.name == "HEARTBEAT" {
+            self.last_heartbeat = Instant::now();
+        }
+        let awaited = self.waiters.on_event(event, &route);
+        let delivered = self.router.deliver(event, &route);
+        self.pressed |= delivered.pressed;
+        if delivered.readers == 0 && !awaited {
+            Counters::add(&self.common.counters.events_unclaimed, 1);
+        }
+        if delivered.dropped > 0 {
+            Counters::add(&self.common.counters.events_lagged, delivered.dropped);
+        }
+        match self.lag.see(event, self.common.options.lag_warning) {
+            Lag::NotMeasured => {}
+            Lag::Measured(lag) => self.set_lag(lag),
+            Lag::Warn(lag) => {
+                self.set_lag(lag);
+                tracing::warn!(
+                    lag_ms = lag.as_millis() as u64,
+                    "events arrive late: FreeSWITCH keeps 100,000 for a slow listener, then drops \
+                     them, then closes the connection"
+                );
+            }
+        }
+    }
+
+    fn set_lag(&self, lag: Duration) {
+        let micros = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
+        self.common
+            .counters
+            .lag_micros
+            .store(micros, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The link is over: everyone who waited hears why.
+    pub(super) fn link_lost(&mut self, reason: &CloseReason) {
+        let mut outcomes = std::mem::take(&mut self.unanswered);
+        for pending in self.pending.drain(..) {
+            let outcome = outcomes.pop_front().unwrap_or(Outcome::Unknown);
+            match pending {
+                Pending::Caller { reply, .. } => {
+                    let _ = reply.send(Err(Error::disconnected(reason, outcome)));
+                }
+                Pending::Ledger {
+                    done: Some((_, done)),
+                    ..
+                } => {
+                    let _ = done.send(Err(Error::disconnected(reason, outcome)));
+                }
+                Pending::Ledger { done: None, .. } | Pending::Probe => {}
+            }
+        }
+        self.waiters.link_lost(reason);
+    }
+
+    /// No link will follow: streams end, and so does every request that is still in the channel.
+    pub(super) fn close(&mut self, reason: CloseReason) {
+        self.common.set_closed(reason.clone());
+        self.requests.close();
+        while let Ok(request) = self.requests.try_recv() {
+            let error = || Error::disconnected(&reason, Outcome::NotSent);
+            match request {
+                Request::Command { reply, .. }
+                | Request::Job { reply, .. }
+                | Request::Execute { reply, .. } => drop(reply.send(Err(error()))),
+                Request::Subscribe { done, .. } | Request::Log { done, .. } => {
+                    drop(done.send(Err(error())));
+                }
+                Request::Unsubscribe(_) | Request::Sends(_) | Request::Close => {}
+            }
+        }
+        self.router.close();
+        self.logs.close();
+    }
+}

@@ -1,0 +1,74 @@
+//! The task that owns a connection.
+//!
+//! [`Core`] is what outlives a single link: subscribers, the ledger, jobs, requests. [`run`] moves
+//! one link's bytes; [`supervise`] makes the next link when one is lost.
+
+mod core;
+mod lag;
+mod run;
+mod supervise;
+mod waiters;
+
+use std::sync::Arc;
+
+use genesis_proto::command::EventSet;
+use genesis_proto::name::LogLevel;
+use genesis_proto::{Command, Event, Reply};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::error::Result;
+use crate::log::LogItem;
+use crate::queue::Queue;
+use crate::router::SubscriberId;
+use crate::subscription::{Item, Subscription};
+
+pub(crate) use self::core::Core;
+pub(crate) use run::{Link, Opened};
+pub(crate) use supervise::{Connector, Transport, supervise};
+
+pub(crate) type Answer<T> = oneshot::Sender<Result<T>>;
+
+/// What handles ask of the task.
+pub(crate) enum Request {
+    /// Send a command; its place among the replies is kept whoever waits.
+    Command {
+        command: Command,
+        reply: Answer<Reply>,
+        permit: OwnedSemaphorePermit,
+    },
+    /// Send a `bgapi`, its job's result awaited from before it leaves.
+    Job {
+        uuid: String,
+        command: Command,
+        reply: Answer<Reply>,
+        permit: OwnedSemaphorePermit,
+        result: Answer<Event>,
+    },
+    /// Send a `sendmsg execute`, its completion awaited from before it leaves.
+    Execute {
+        application_uuid: String,
+        channel: String,
+        command: Command,
+        reply: Answer<Reply>,
+        permit: OwnedSemaphorePermit,
+        result: Answer<Event>,
+    },
+    Subscribe {
+        id: SubscriberId,
+        events: EventSet,
+        subscription: Box<Subscription>,
+        queue: Arc<Queue<Item>>,
+        done: Answer<()>,
+    },
+    Unsubscribe(SubscriberId),
+    Log {
+        id: SubscriberId,
+        level: LogLevel,
+        queue: Arc<Queue<LogItem>>,
+        done: Answer<()>,
+    },
+    /// `myevents` was accepted: these names come now.
+    Sends(EventSet),
+    /// Say `exit` if the link is up, and end for good.
+    Close,
+}

@@ -1,0 +1,300 @@
+//! Who gets an event. The cost of an event does not grow with the readers of other keys.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use genesis_proto::command::EventSet;
+use genesis_proto::event::Route;
+use genesis_proto::{Event, EventName};
+
+use crate::filter::HeaderFilter;
+use crate::queue::Queue;
+use crate::subscription::{Item, Subscription};
+
+/// Names a subscriber of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SubscriberId(pub(crate) u64);
+
+#[derive(Debug)]
+struct Subscriber {
+    events: EventSet,
+    /// Bound to these channels only.
+    channels: Option<Vec<String>>,
+    filters: Vec<HeaderFilter>,
+    queue: Arc<Queue<Item>>,
+}
+
+/// Subscribers by what they are found by: channels first, else names and subclasses, else all.
+#[derive(Debug, Default)]
+pub(crate) struct Router {
+    subscribers: HashMap<SubscriberId, Subscriber>,
+    by_channel: HashMap<Box<str>, Vec<SubscriberId>>,
+    by_name: HashMap<Box<str>, Vec<SubscriberId>>,
+    by_subclass: HashMap<Box<str>, Vec<SubscriberId>>,
+    everything: Vec<SubscriberId>,
+}
+
+/// What came of handing an event out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    pub(crate) readers: u32,
+    pub(crate) dropped: u64,
+    /// A reader's queue is more than half full.
+    pub(crate) pressed: bool,
+}
+
+impl Router {
+    pub(crate) fn add(
+        &mut self,
+        id: SubscriberId,
+        events: EventSet,
+        subscription: &Subscription,
+        queue: Arc<Queue<Item>>,
+    ) {
+        let channels: Option<Vec<String>> = subscription
+            .channels
+            .as_ref()
+            .map(|channels| channels.iter().cloned().collect());
+        let subscriber = Subscriber {
+            events,
+            channels,
+            filters: subscription.filters.clone(),
+            queue,
+        };
+        for (map, key) in Self::keys(&subscriber) {
+            self.list(map, &key).push(id);
+        }
+        self.subscribers.insert(id, subscriber);
+    }
+
+    pub(crate) fn remove(&mut self, id: SubscriberId) -> Option<EventSet> {
+        let subscriber = self.subscribers.remove(&id)?;
+        for (map, key) in Self::keys(&subscriber) {
+            let list = self.list(map, &key);
+            list.retain(|other| *other != id);
+            if list.is_empty() {
+                match map {
+                    Map::Channel => drop(self.by_channel.remove(key.as_str())),
+                    Map::Name => drop(self.by_name.remove(key.as_str())),
+                    Map::Subclass => drop(self.by_subclass.remove(key.as_str())),
+                    Map::Everything => {}
+                }
+            }
+        }
+        Some(subscriber.events)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.subscribers.len()
+    }
+
+    /// The channels that all subscribers are bound to; `None` if one of them is not bound.
+    pub(crate) fn channels(&self) -> Option<impl Iterator<Item = &str>> {
+        let bound = self.subscribers.values().all(|s| s.channels.is_some());
+        bound.then(|| self.by_channel.keys().map(|key| &**key))
+    }
+
+    /// Hands `event` to everyone who wants it.
+    pub(crate) fn deliver(&self, event: &Event, route: &Route<'_>) -> Delivered {
+        let mut delivered = Delivered::default();
+        let lists = [
+            route
+                .unique_id
+                .as_deref()
+                .and_then(|uuid| self.by_channel.get(uuid)),
+            self.by_name_or_subclass(route),
+            Some(&self.everything),
+        ];
+        for id in lists.into_iter().flatten().flatten() {
+            let Some(subscriber) = self.subscribers.get(id) else {
+                continue;
+            };
+            if subscriber.channels.is_some() && !subscriber.wants(route) {
+                continue;
+            }
+            if !subscriber
+                .filters
+                .iter()
+                .all(|filter| filter.matches(event))
+            {
+                continue;
+            }
+            delivered.readers += 1;
+            let pushed = subscriber.queue.push(Item::Event(event.clone()));
+            delivered.dropped += pushed.dropped;
+            delivered.pressed |= pushed.pressed;
+        }
+        delivered
+    }
+
+    fn by_name_or_subclass(&self, route: &Route<'_>) -> Option<&Vec<SubscriberId>> {
+        match &route.subclass {
+            Some(subclass) if route.name == "CUSTOM" => self.by_subclass.get(subclass.as_ref()),
+            _ => self.by_name.get(route.name.as_ref()),
+        }
+    }
+
+    /// Puts a notice about the link into every queue.
+    pub(crate) fn broadcast(&self, item: &Item) {
+        for subscriber in self.subscribers.values() {
+            subscriber.queue.push(item.clone());
+        }
+    }
+
+    /// Ends every stream.
+    pub(crate) fn close(&mut self) {
+        for subscriber in self.subscribers.values() {
+            subscriber.queue.close();
+        }
+        *self = Self::default();
+    }
+
+    fn keys(subscriber: &Subscriber) -> Vec<(Map, String)> {
+        if let Some(channels) = &subscriber.channels {
+            return channels
+                .iter()
+                .map(|uuid| (Map::Channel, uuid.clone()))
+                .collect();
+        }
+        if subscriber.events.is_all() {
+            return vec![(Map::Everything, String::new())];
+        }
+        let names = subscriber
+            .events
+            .names()
+            .map(|n| (Map::Name, n.as_str().to_owned()));
+        let subclasses = subscriber
+            .events
+            .subclasses()
+            .map(|s| (Map::Subclass, s.to_owned()));
+        names.chain(subclasses).collect()
+    }
+
+    fn list(&mut self, map: Map, key: &str) -> &mut Vec<SubscriberId> {
+        let map = match map {
+            Map::Channel => &mut self.by_channel,
+            Map::Name => &mut self.by_name,
+            Map::Subclass => &mut self.by_subclass,
+            Map::Everything => return &mut self.everything,
+        };
+        map.entry(key.into()).or_default()
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Map {
+    Channel,
+    Name,
+    Subclass,
+    Everything,
+}
+
+impl Subscriber {
+    /// A subscriber that is found by its channel still wants certain events only.
+    fn wants(&self, route: &Route<'_>) -> bool {
+        self.events.is_all()
+            || self.events.contains(
+                &EventName::from(route.name.as_ref()),
+                route.subclass.as_deref(),
+            )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::{Bounds, Overflow};
+
+    fn queue() -> Arc<Queue<Item>> {
+        Arc::new(Queue::new(Bounds {
+            items: 10,
+            bytes: 10_000,
+            overflow: Overflow::DropOldest,
+        }))
+    }
+
+    fn add(router: &mut Router, id: u64, subscription: &Subscription) -> Arc<Queue<Item>> {
+        let queue = queue();
+        let events = subscription.event_set().unwrap();
+        router.add(SubscriberId(id), events, subscription, queue.clone());
+        queue
+    }
+
+    fn event(name: &str, uuid: &str, subclass: Option<&str>) -> Event {
+        let mut builder = Event::builder(EventName::from(name))
+            .header("Unique-ID", uuid)
+            .unwrap();
+        if let Some(subclass) = subclass {
+            builder = builder.header("Event-Subclass", subclass).unwrap();
+        }
+        builder.build()
+    }
+
+    fn readers(router: &Router, event: &Event) -> u32 {
+        router.deliver(event, &event.route()).readers
+    }
+
+    #[test]
+    fn every_reader_is_found_once_by_its_narrowest_key() {
+        let mut router = Router::default();
+        let all = add(&mut router, 1, &Subscription::all());
+        add(
+            &mut router,
+            2,
+            &Subscription::new().event(EventName::ChannelAnswer),
+        );
+        add(
+            &mut router,
+            3,
+            &Subscription::new()
+                .event(EventName::ChannelAnswer)
+                .channel("a"),
+        );
+        add(&mut router, 4, &Subscription::all().channel("a"));
+        add(&mut router, 5, &Subscription::new().subclass("x::y"));
+        add(
+            &mut router,
+            6,
+            &Subscription::new().event(EventName::Custom),
+        );
+        assert_eq!(readers(&router, &event("CHANNEL_ANSWER", "a", None)), 4);
+        assert_eq!(readers(&router, &event("CHANNEL_ANSWER", "b", None)), 2);
+        assert_eq!(readers(&router, &event("CHANNEL_HANGUP", "a", None)), 2);
+        assert_eq!(readers(&router, &event("CUSTOM", "c", Some("x::y"))), 2);
+        assert_eq!(readers(&router, &event("CUSTOM", "c", Some("x::z"))), 1);
+        assert_eq!(readers(&router, &event("CUSTOM", "c", None)), 2);
+        assert_eq!(all.len(), 6);
+    }
+
+    #[test]
+    fn a_reader_that_left_leaves_nothing_behind() {
+        let mut router = Router::default();
+        add(
+            &mut router,
+            1,
+            &Subscription::all().channel("a").channel("b"),
+        );
+        add(
+            &mut router,
+            2,
+            &Subscription::new().event(EventName::Dtmf).subclass("x::y"),
+        );
+        add(&mut router, 3, &Subscription::all());
+        for id in 1..=3 {
+            assert!(router.remove(SubscriberId(id)).is_some());
+        }
+        assert!(router.by_channel.is_empty() && router.by_name.is_empty());
+        assert!(router.by_subclass.is_empty() && router.everything.is_empty());
+    }
+
+    #[test]
+    fn filters_are_applied_last_and_all_must_match() {
+        let mut router = Router::default();
+        let subscription = Subscription::all()
+            .filter(HeaderFilter::present("Unique-ID"))
+            .filter(HeaderFilter::equal("Event-Name", "DTMF"));
+        add(&mut router, 1, &subscription);
+        assert_eq!(readers(&router, &event("DTMF", "a", None)), 1);
+        assert_eq!(readers(&router, &event("API", "a", None)), 0);
+    }
+}
