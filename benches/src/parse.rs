@@ -14,7 +14,7 @@ use crate::{Failure, corpus, peers, raw};
 
 /// How much of the corpus is read over and over before the next part: bytes that come from a
 /// socket are in the cache, so those of the corpus should be.
-const PART: usize = 512 * 1024;
+const PART: usize = 1024 * 1024;
 /// How often each part is read.
 const PASSES: u64 = 8;
 

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memrchr};
 
+use crate::headers::DecodeBuffer;
 use crate::headers::lines::{find_last, for_each_line};
-use crate::headers::marks::for_each_mark;
+use crate::headers::marks::{blank_line, for_each_mark};
 use crate::percent;
 
 /// A plain event that borrows the document it was read from.
@@ -35,7 +36,7 @@ impl<'a> EventRef<'a> {
 
     /// The header lines, and the body if there is one.
     pub(crate) fn split(&self) -> (&'a [u8], Option<&'a [u8]>) {
-        let (block, rest) = match memmem::find(self.document, b"\n\n") {
+        let (block, rest) = match blank_line(self.document) {
             Some(at) => (&self.document[..at], &self.document[at + 2..]),
             None => (self.document, &[][..]),
         };
@@ -66,6 +67,12 @@ impl<'a> EventRef<'a> {
         for_each_line(block, |line| each(line.name(block), line.value(block)));
     }
 
+    /// Calls `each` with the decoded name and value of every header, see
+    /// [`Headers::decode`](crate::Headers::decode).
+    pub fn decode(&self, buffer: &mut DecodeBuffer, each: impl FnMut(&str, &str)) {
+        buffer.decode_block(self.header_block(), each);
+    }
+
     /// What routing needs, found by one scan.
     pub fn route(&self) -> Route<'a> {
         Route::scan(self.document)
@@ -93,12 +100,12 @@ impl<'a> Route<'a> {
     pub(crate) fn scan(document: &'a [u8]) -> Self {
         let mut route = Self::default();
         route.read(document);
-        // line ends that are followed by the first letter of a name below, or by a blank line
+        // Line ends that are followed by the first letter of a name below, or by another line end.
+        // Of each letter four bits are compared, which lets few others in: 0001 and 0101 are A, E
+        // and U, 1010 is J and the line end.
         let is_mark = |byte: u8, next: u8| {
-            let lower = next | 0x20;
-            // with these two bits set E, U, e, u and nothing else give a `u`
-            let e_or_u = (next | 0x30) == b'u';
-            (byte == b'\n') & (e_or_u | (lower == b'j') | (lower == b'a') | (next == b'\n'))
+            let bits = next & 0b1011;
+            (byte == b'\n') & ((bits == 0b0001) | (bits == 0b1010))
         };
         for_each_mark(document, is_mark, |at| {
             let line = &document[at + 1..];
@@ -114,14 +121,15 @@ impl<'a> Route<'a> {
     /// Reads the line at the start of `rest`. A repeated name replaces what was read before.
     #[inline]
     fn read(&mut self, rest: &'a [u8]) {
+        // the place of the colon rules most lines out
         let (name, target): (&[u8], _) = match rest.first() {
+            Some(b'E' | b'e') if is_name(rest, 14) => (b"event-subclass", &mut self.subclass),
             Some(b'E' | b'e') if is_name(rest, 10) => {
                 if let Some(value) = value_of(rest, b"event-name") {
                     self.name = percent::decode_text(value);
                 }
                 return;
             }
-            Some(b'E' | b'e') => (b"event-subclass", &mut self.subclass),
             Some(b'U' | b'u') => (b"unique-id", &mut self.unique_id),
             Some(b'J' | b'j') => (b"job-uuid", &mut self.job_uuid),
             Some(b'A' | b'a') => (b"application-uuid", &mut self.application_uuid),

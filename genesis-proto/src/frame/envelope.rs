@@ -1,15 +1,15 @@
 //! The envelope grammar: `frame = *header LF [body]`, as nom parsers over borrowed bytes.
 
-use memchr::memmem;
 use nom::IResult;
 use nom::Parser;
 use nom::bytes::complete::take_while;
 use nom::character::complete::digit1;
-use nom::combinator::{all_consuming, map_res};
+use nom::combinator::{all_consuming, map_opt};
 use nom::sequence::delimited;
 
 use super::FrameKind;
 use crate::headers::lines::{find_last, split_lines};
+use crate::headers::marks::blank_line;
 use crate::{Error, ErrorKind};
 
 /// Where the parts of a frame lie.
@@ -74,15 +74,13 @@ pub(crate) fn length(value: &[u8]) -> Option<usize> {
     fn blank(input: &[u8]) -> IResult<&[u8], &[u8]> {
         take_while(|b: u8| b == b' ' || b == b'\t').parse(input)
     }
-    let digits = map_res(
-        digit1::<&[u8], nom::error::Error<&[u8]>>,
-        |digits: &[u8]| {
-            std::str::from_utf8(digits)
-                .map_err(drop)?
-                .parse::<usize>()
-                .map_err(drop)
-        },
-    );
+    let digits = map_opt(digit1, |digits: &[u8]| {
+        digits.iter().try_fold(0usize, |number, digit| {
+            number
+                .checked_mul(10)?
+                .checked_add(usize::from(digit - b'0'))
+        })
+    });
     all_consuming(delimited(blank, digits, blank))
         .parse(value)
         .ok()
@@ -102,7 +100,7 @@ fn bad_length(value: &[u8]) -> Error {
 /// The search begins at `from`, so that a block that comes in pieces is scanned once.
 pub(crate) fn block_end(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     let from = from.saturating_sub(1);
-    memmem::find(&bytes[from..], b"\n\n").map(|at| (from + at + 1, from + at + 2))
+    blank_line(&bytes[from..]).map(|at| (from + at + 1, from + at + 2))
 }
 
 /// A frame that borrows the bytes it was read from.

@@ -34,6 +34,17 @@ pub(crate) fn for_each_mark(
     }
 }
 
+/// The place of the first two line ends in a row.
+pub(crate) fn blank_line(block: &[u8]) -> Option<usize> {
+    let mut place = None;
+    let is_mark = |byte: u8, next: u8| (byte == b'\n') & (next == b'\n');
+    for_each_mark(block, is_mark, |at| {
+        place = Some(at);
+        ControlFlow::Break(())
+    });
+    place
+}
+
 #[inline]
 fn step(block: &[u8], start: usize) -> Option<(&[u8; STEP], &[u8; STEP])> {
     let window = block.get(start..start + STEP + 1)?;
@@ -45,12 +56,21 @@ fn step(block: &[u8], start: usize) -> Option<(&[u8; STEP], &[u8; STEP])> {
 fn marks(bytes: &[u8; STEP], next: &[u8; STEP], is_mark: impl Fn(u8, u8) -> bool) -> u64 {
     let mut flags = [0u8; STEP];
     for i in 0..STEP {
-        flags[i] = u8::from(is_mark(bytes[i], next[i]));
+        flags[i] = if is_mark(bytes[i], next[i]) { 0xff } else { 0 };
+    }
+    let words = flags.as_chunks::<8>().0;
+    if words
+        .iter()
+        .fold(0, |all, eight| all | u64::from_ne_bytes(*eight))
+        == 0
+    {
+        return 0;
     }
     let mut marks = 0;
-    for (i, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
+    for (i, eight) in words.iter().enumerate() {
         // the product moves the lowest bit of byte n to bit 56 + n; nothing carries into those
-        let packed = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        let flags = u64::from_le_bytes(*eight) & 0x0101_0101_0101_0101;
+        let packed = flags.wrapping_mul(0x0102_0408_1020_4080) >> 56;
         marks |= packed << (8 * i);
     }
     marks
@@ -81,6 +101,16 @@ mod tests {
             ControlFlow::Continue(())
         });
         all
+    }
+
+    #[test]
+    fn a_blank_line_is_two_line_ends() {
+        for before in [0, 1, 62, 63, 64, 65, 130] {
+            let mut block = vec![b'x'; before];
+            block.extend(b"\n\n\n tail");
+            assert_eq!(blank_line(&block), Some(before));
+            assert_eq!(blank_line(&block[..before + 1]), None);
+        }
     }
 
     #[test]
