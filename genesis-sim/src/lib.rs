@@ -1,1 +1,72 @@
-//! genesis-sim
+//! A FreeSWITCH to develop and test against: the same bytes on the wire, calls that follow a
+//! script, faults on demand, virtual time.
+//!
+//! [`Sim`] is a switch in the process of the test. Clients connect in memory ([`Sim::connect`]) or
+//! over TCP ([`SimBuilder::listen`]). Everything waits on tokio's clock only, so with
+//! `#[tokio::test(start_paused = true)]` a call of an hour takes no time and gives the same bytes
+//! every time.
+//!
+//! ```
+//! use genesis_sim::Sim;
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> std::io::Result<()> {
+//! let sim = Sim::builder().password("secret").start().await?;
+//! let mut client = sim.connect();
+//! client.write_all(b"auth secret\n\napi echo hello\n\nexit\n\n").await?;
+//!
+//! let mut stream = String::new();
+//! client.read_to_string(&mut stream).await?;
+//! assert!(stream.starts_with("Content-Type: auth/request\n\n"));
+//! assert!(stream.contains("Reply-Text: +OK accepted\n\n"));
+//! assert!(stream.contains("Content-Type: api/response\nContent-Length: 5\n\nhello"));
+//! assert!(stream.ends_with("See you at ClueCon! http://www.cluecon.com/\n"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | item | what it is for |
+//! |---|---|
+//! | [`Sim`], [`SimBuilder`] | the switch as a whole |
+//! | [`switch`] | its calls: fire events, make calls, run api commands without a connection |
+//! | [`script`] | who answers and how, and the dialplan |
+//! | [`Faults`], [`FaultPlan`] | what goes wrong |
+//! | [`ListenerOptions`], [`User`] | passwords, limits, time limits |
+//!
+//! # How close it is
+//!
+//! The event socket is compared, byte for byte, with what FreeSWITCH 1.11.2 was recorded to send.
+//! On purpose it differs in this:
+//!
+//! - Events are written at once. FreeSWITCH looks for them every 20 ms, which no client can see but
+//!   by the clock.
+//! - `Event-Sequence` has no gaps and no inversions, because one lock makes and delivers events;
+//!   FreeSWITCH does it on several threads. Nothing may rely on either.
+//! - When the session of a connection hangs up, events that were fired by then are written before
+//!   the goodbye. In FreeSWITCH that is a race.
+//! - `linger N` ends N and a half seconds after the hangup; FreeSWITCH counts whole seconds of its
+//!   own clock and so ends between N and N + 1.
+//! - The bodies of one command may have 16 MiB together; FreeSWITCH allows that much for each of
+//!   several `Content-Length` lines in one command, which nobody sends.
+//! - A header of a `sendevent` without a name, or with a control character in it, is left out.
+//!   FreeSWITCH relays it.
+//! - `divert_events` answers as FreeSWITCH does and has no other effect; an event sent to a session
+//!   (`sendevent` with `unique-id`) is swallowed.
+//! - `unload` and `reload` of the module itself are no special commands.
+//! - Regular expressions of filters are those of the crate `regex`: no look-around, no
+//!   back-references.
+
+mod api;
+mod faults;
+mod listener;
+mod options;
+pub mod script;
+mod server;
+mod sim;
+pub mod switch;
+
+pub use faults::{ConnectionId, FaultPlan, Faults};
+pub use options::{ListenerOptions, User};
+pub use server::PipeListener;
+pub use sim::{Sim, SimBuilder};

@@ -18,9 +18,10 @@ pub trait Candidate {
     fn header(&self, name: &str) -> Option<Cow<'_, str>>;
 }
 
-/// Whether `pattern` is found in `value`: filters in the form `/pattern/` need it. This crate has
-/// no regular expressions; flags behind the second slash arrive as a leading `(?i)`.
-pub type MatchesRegex = fn(pattern: &str, value: &str) -> bool;
+/// Tells whether a pattern (the first argument) is found in a value (the second): filters in the
+/// form `/pattern/` need it, and this crate has no regular expressions. Flags behind the second
+/// slash arrive in the pattern, as a leading `(?i)`.
+pub type MatchesRegex<'a> = &'a mut dyn FnMut(&str, &str) -> bool;
 
 /// Filters, OR-ed: once there is one, an event passes only if one matches, and a matching filter
 /// that begins with `-` rejects whatever the others say (mod_event_socket.c, `event_handler`).
@@ -68,7 +69,7 @@ impl Filters {
         format!("+OK filter added. [{name}]=[{}]", value.unwrap_or("(null)"))
     }
 
-    pub(super) fn pass(&self, event: &impl Candidate, matches_regex: MatchesRegex) -> bool {
+    pub(super) fn pass(&self, event: &impl Candidate, matches_regex: MatchesRegex<'_>) -> bool {
         if self.list.is_empty() {
             return true;
         }
@@ -174,7 +175,7 @@ mod tests {
         for filter in filters {
             assert!(set.command(filter).starts_with("+OK"));
         }
-        set.pass(&Named(vec![("X-H", value)]), contains)
+        set.pass(&Named(vec![("X-H", value)]), &mut contains)
     }
 
     #[test]

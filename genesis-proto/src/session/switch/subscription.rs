@@ -215,7 +215,7 @@ impl Subscription {
         &self,
         event: &impl Candidate,
         session: Option<&str>,
-        matches_regex: MatchesRegex,
+        matches_regex: MatchesRegex<'_>,
     ) -> bool {
         if !self.enabled || !self.subscribed(event) || !self.filters.pass(event, matches_regex) {
             return false;
@@ -313,7 +313,7 @@ mod tests {
     }
 
     fn wants(subscription: &Subscription, event: &Fake) -> bool {
-        subscription.wants(event, None, |_, _| false)
+        subscription.wants(event, None, &mut |_, _| false)
     }
 
     fn subscribed(argument: &str) -> Subscription {
@@ -373,7 +373,7 @@ mod tests {
         assert_eq!(subscription.format(), EventFormat::Json);
         assert_eq!(subscription.myevents("myevents"), "-ERR aready enabled.");
         let of = |name, id| Fake(name, None, vec![("Unique-ID", id)]);
-        let wants = |fake: &Fake, session| subscription.wants(fake, session, |_, _| false);
+        let wants = |fake: &Fake, session| subscription.wants(fake, session, &mut |_, _| false);
         assert!(wants(&of(EventName::ChannelAnswer, "1"), Some("1")));
         assert!(!wants(&of(EventName::ChannelAnswer, "2"), Some("1")));
         assert!(!wants(&of(EventName::ChannelCallstate, "1"), Some("1")));
