@@ -29,7 +29,8 @@ impl Endpoint {
     /// with a bracket that the switch would take for variables, or has unmatched `[` and `]`.
     pub fn new(text: impl Into<String>) -> Result<Self, Error> {
         let text = text.into();
-        let refuse = |why: &str| Err(Error::invalid(format!("the endpoint {text:?} {why}")));
+        // without the text: a dial string gone wrong may have put a password there
+        let refuse = |why: &str| Err(Error::invalid(format!("an endpoint {why}")));
         if text.is_empty() {
             return Err(Error::invalid(
                 "an endpoint is empty: give one such as \"user/1000\"",

@@ -129,9 +129,7 @@ fn assignments(
             if name.is_empty() {
                 continue;
             }
-            variables
-                .set(scope, name, value)
-                .map_err(|refused| at(&refused, offset))?;
+            variables.read(scope, (name, value), offset)?;
         }
     }
     Ok(())
@@ -142,9 +140,8 @@ fn part(text: &str, offset: usize) -> Result<Part, Error> {
     // inside an enterprise part `<>` reaches no further than `{}`
     let mut shared = Variables::default();
     let rest = brackets(text, Scope::Global, offset, &mut shared)?;
-    for (name, value) in shared.iter() {
-        let set = variables.set(Scope::Group, name, value);
-        set.map_err(|refused| at(&refused, offset))?;
+    for entry in shared.iter() {
+        variables.read(Scope::Group, entry, offset)?;
     }
     let rest_offset = offset + offset_in(text, rest);
     let rest = skip_spaces(brackets(rest, Scope::Group, rest_offset, &mut variables)?);

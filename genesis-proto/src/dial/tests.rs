@@ -266,3 +266,27 @@ fn more_than_the_switch_reads_is_refused() {
     let dial = DialString::parse(&many.join(",")).unwrap().and(user());
     assert!(Originate::new(dial).to_args().is_err());
 }
+
+#[test]
+fn errors_do_not_show_what_may_be_a_secret() {
+    for text in [
+        "{a=1} {sip_auth_password=hunter2}user/1",
+        "{sip_auth_password=hunter2user/1",
+        "[sip_auth_password=x,y hunter2=z]user/1",
+        "[sip_auth_password=x,hunter2=[y,z=]]user/1",
+        r"{sip_auth_password=hunter2\n}user/1",
+        "[sip_auth_password=hunter2]]user/1",
+        "sofia/x/1:hunter2]",
+    ] {
+        let refused = DialString::parse(text).expect_err(text);
+        assert!(
+            !format!("{refused} {refused:?}").contains("hunter2"),
+            "{refused}"
+        );
+        let refused = Originate::parse(&format!("{text} &park")).expect_err(text);
+        assert!(
+            !format!("{refused} {refused:?}").contains("hunter2"),
+            "{refused}"
+        );
+    }
+}

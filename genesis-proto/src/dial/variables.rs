@@ -73,8 +73,28 @@ impl Variables {
 
     /// Sets a variable after checking that it can be written in `scope`.
     pub(super) fn set(&mut self, scope: Scope, name: &str, value: &str) -> Result<(), Error> {
-        check_name(name)?;
-        check_value(scope, name, value)?;
+        if let Some(why) = objection(scope, name, value) {
+            return Err(Error::invalid(format!(
+                "the variable {name:?} cannot be written: {why}"
+            )));
+        }
+        self.put(name, value);
+        Ok(())
+    }
+
+    /// The same for a text that was read, at this offset.
+    pub(super) fn read(
+        &mut self,
+        scope: Scope,
+        (name, value): (&str, &str),
+        offset: usize,
+    ) -> Result<(), Error> {
+        if let Some(why) = objection(scope, name, value) {
+            return Err(Error::parse(
+                format!("a variable cannot be taken over: {why}"),
+                offset,
+            ));
+        }
         self.put(name, value);
         Ok(())
     }
@@ -120,41 +140,41 @@ pub(super) fn has_control(text: &str) -> bool {
     text.chars().any(|c| c.is_ascii_control() && c != '\t')
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
+/// Why a variable cannot be written in this scope. The reasons hold neither name nor value: in a
+/// dial string that is read, a mistake may have put a piece of a secret in either place.
+fn objection(scope: Scope, name: &str, value: &str) -> Option<&'static str> {
     let bad = |c: char| c.is_ascii_control() || " =,|'\"\\[]{}<>".contains(c);
-    if name.is_empty() {
-        return Err(Error::invalid("a variable needs a name"));
+    if name.is_empty() || name.contains(bad) || name.starts_with("^^") {
+        return Some(
+            "its name is empty, begins with \"^^\" or holds a space, a control character, a \
+             bracket, a quote, '=', ',', '|' or '\\'",
+        );
     }
-    if name.contains(bad) || name.starts_with("^^") || name.contains(super::ENTERPRISE) {
-        return Err(Error::invalid(format!(
-            "{name:?} cannot be the name of a variable in a dial string: leave out spaces, control \
-             characters, brackets, quotes, '=', ',', '|', '\\', \":_:\" and a leading \"^^\""
-        )));
-    }
-    Ok(())
-}
-
-fn check_value(scope: Scope, name: &str, value: &str) -> Result<(), Error> {
-    // the value may be confidential, so that errors name the variable only
     if has_control(value) {
-        return Err(Error::invalid(format!(
-            "the value of {name:?} holds a line break, NUL or another control character"
-        )));
+        return Some("its value holds a line break, NUL or another control character");
     }
-    if value.contains(super::ENTERPRISE) {
-        return Err(Error::invalid(format!(
-            "the value of {name:?} holds \":_:\", at which the switch cuts a dial string \
-             whatever surrounds it"
-        )));
+    if name.contains(super::ENTERPRISE) || value.contains(super::ENTERPRISE) {
+        return Some(
+            "it holds \":_:\", at which the switch cuts a dial string whatever surrounds it",
+        );
     }
-    let (open, close) = scope.brackets();
-    if !is_balanced(value, (open, close)) {
-        return Err(Error::invalid(format!(
-            "the value of {name:?} has '{open}' and '{close}' that do not match, and the switch \
-             counts them to find the end of the variables; set it in another scope"
-        )));
+    if !is_balanced(value, scope.brackets()) {
+        return Some(match scope {
+            Scope::Global => {
+                "its value has '<' and '>' that do not match, and the switch counts them to find \
+                 the end of the variables; set it in another scope"
+            }
+            Scope::Group => {
+                "its value has '{' and '}' that do not match, and the switch counts them to find \
+                 the end of the variables; set it in another scope"
+            }
+            Scope::Leg => {
+                "its value has '[' and ']' that do not match, and the switch counts them to find \
+                 the end of the variables; set it in another scope"
+            }
+        });
     }
-    Ok(())
+    None
 }
 
 #[cfg(test)]
