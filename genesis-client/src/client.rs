@@ -62,6 +62,14 @@ impl Common {
         }
     }
 
+    pub(crate) fn set_probes(&self, on: bool) {
+        self.probes.store(on, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_lingering(&self) -> bool {
+        self.lingering.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_state(&self, state: LinkState) {
         self.state.send_replace(state);
     }
@@ -448,7 +456,7 @@ impl Client {
 
     pub(crate) fn needs_full(&self, what: &str) -> Result<()> {
         match self.shared.mode {
-            Some(mode) if !mode.full => Err(Error::mode(what, "full")),
+            Some(mode) if !mode.is_full() => Err(Error::mode(what, "full")),
             _ => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use genesis_proto::session::{CloseReason, Outcome};
-use genesis_proto::{Event, HangupCause, Reply};
+use genesis_proto::{HangupCause, Reply};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -146,11 +146,6 @@ impl Error {
             ErrorKind::HungUp(cause.clone()),
             format!("the channel hung up with {cause} before {what} was complete"),
         )
-    }
-
-    pub(crate) fn hung_up_event(event: &Event, what: &str) -> Self {
-        let cause = event.hangup_cause().unwrap_or(HangupCause::None);
-        Self::hung_up(cause, what)
     }
 
     pub(crate) fn mode(what: &str, needs: &str) -> Self {

@@ -70,7 +70,7 @@ impl Client {
             })?;
             self.answer(answer).await
         };
-        let sync = self.socket_mode().is_some_and(|mode| !mode.is_async);
+        let sync = self.socket_mode().is_some_and(|mode| !mode.is_async());
         let deadline = if sync {
             self.long_deadline()
         } else {

@@ -70,11 +70,8 @@ impl Ledger {
 
     /// `myevents` was sent: these come without being asked for.
     pub(crate) fn sends(&mut self, sent: &EventSet) {
+        self.by_hand.extend(sent);
         self.wire.extend(sent);
-    }
-
-    pub(crate) fn format(&self) -> EventFormat {
-        self.format
     }
 
     /// Checks that we may ask for `set`.

@@ -38,7 +38,7 @@ pub use inbound::{Inbound, InboundBuilder};
 pub use job::{Job, JobResult};
 pub use log::{LogItem, LogStream};
 pub use options::{Options, Reconnect};
-pub use outbound::SocketMode;
+pub use outbound::{AtDeadline, Control, Drain, Mode, Outbound, OutboundBuilder, Session, SocketMode};
 pub use queue::Overflow;
 
 pub use stats::Stats;

@@ -17,6 +17,7 @@ use crate::client::Common;
 use crate::error::{Error, ErrorKind};
 use crate::ledger::Ledger;
 use crate::log::LogRouter;
+use crate::outbound::SocketMode;
 use crate::router::Router;
 use crate::stats::Counters;
 use crate::subscription::{Gap, Item};
@@ -104,9 +105,32 @@ impl Core {
         self.router.broadcast(&Item::Gap(gap));
     }
 
-    /// The outbound socket is set up: what it sends cannot be changed, if it is not `full`.
-    pub(crate) fn fix_ledger(&mut self, sent: EventSet) {
-        self.ledger.fix(sent);
+    /// An outbound socket is connected: says what it is set up with.
+    pub(crate) fn outbound_up(
+        &mut self,
+        session: &mut ClientSession,
+        mode: SocketMode,
+        myevents: Option<EventSet>,
+        linger: Option<Duration>,
+    ) {
+        let mut commands = Vec::new();
+        if myevents.is_some() {
+            commands.push(Command::myevents(self.common.options.event_format));
+        }
+        if let Some(time) = linger.filter(|_| mode.is_full()) {
+            commands.push(Command::linger(Some(time)));
+        }
+        self.send_all_own(session, commands);
+        self.last_heard = Instant::now();
+        self.last_heartbeat = self.last_heard;
+        self.ledger.connected(Allowed::default());
+        match (mode.is_full(), myevents) {
+            (true, sent) => {
+                self.ledger.sends(&sent.unwrap_or_default());
+                self.sync(session, EventSet::new(), None);
+            }
+            (false, sent) => self.ledger.fix(sent.unwrap_or_default()),
+        }
     }
 
     pub(super) fn on_request(&mut self, request: Request, session: &mut ClientSession) {
@@ -160,7 +184,6 @@ impl Core {
             Request::Subscribe { .. } | Request::Unsubscribe(_) | Request::Log { .. } => {
                 self.on_subscriber(request, Some(session));
             }
-            Request::Sends(set) => self.ledger.sends(&set),
             Request::Close => {
                 self.closing = true;
                 if session.submit(&Command::exit()).is_ok() {
@@ -181,7 +204,6 @@ impl Core {
             Request::Subscribe { .. } | Request::Unsubscribe(_) | Request::Log { .. } => {
                 self.on_subscriber(request, None);
             }
-            Request::Sends(_) => {}
             Request::Close => self.closing = true,
         }
     }
@@ -481,7 +503,7 @@ impl Core {
     }
 
     /// The link is over: everyone who waited hears why.
-    pub(super) fn link_lost(&mut self, reason: &CloseReason) {
+    pub(crate) fn link_lost(&mut self, reason: &CloseReason) {
         let mut outcomes = std::mem::take(&mut self.unanswered);
         for pending in self.pending.drain(..) {
             let outcome = outcomes.pop_front().unwrap_or(Outcome::Unknown);
@@ -502,7 +524,7 @@ impl Core {
     }
 
     /// No link will follow: streams end, and so does every request that is still in the channel.
-    pub(super) fn close(&mut self, reason: CloseReason) {
+    pub(crate) fn close(&mut self, reason: CloseReason) {
         self.common.set_closed(reason.clone());
         self.requests.close();
         while let Ok(request) = self.requests.try_recv() {
@@ -514,7 +536,7 @@ impl Core {
                 Request::Subscribe { done, .. } | Request::Log { done, .. } => {
                     drop(done.send(Err(error())));
                 }
-                Request::Unsubscribe(_) | Request::Sends(_) | Request::Close => {}
+                Request::Unsubscribe(_) | Request::Close => {}
             }
         }
         self.router.close();

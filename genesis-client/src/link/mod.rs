@@ -67,8 +67,6 @@ pub(crate) enum Request {
         queue: Arc<Queue<LogItem>>,
         done: Answer<()>,
     },
-    /// `myevents` was accepted: these names come now.
-    Sends(EventSet),
     /// Say `exit` if the link is up, and end for good.
     Close,
 }

@@ -1,0 +1,267 @@
+//! [`Outbound`]: accepting calls.
+
+use std::fmt;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::session::Setup;
+use super::{Drain, Session};
+use crate::error::{Error, ErrorKind, Result};
+use crate::inbound::tune;
+use crate::options::Options;
+
+/// How long the switch keeps a `full` socket open after the hangup, so that
+/// CHANNEL_HANGUP_COMPLETE still comes.
+pub(super) const LINGER: Duration = Duration::from_secs(5);
+/// How long accepting pauses when the system has no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A server for outbound sockets: FreeSWITCH connects to it, once per call.
+///
+/// See [`Session`] for an example.
+pub struct Outbound {
+    listener: TcpListener,
+    config: Arc<Config>,
+    drain: Drain,
+}
+
+#[derive(Clone, Debug)]
+struct Config {
+    allow: Vec<IpNet>,
+    max_sessions: usize,
+    options: Options,
+    setup: Setup,
+}
+
+/// Builds an [`Outbound`] server.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is bound before bind"]
+pub struct OutboundBuilder {
+    config: Config,
+}
+
+impl Outbound {
+    /// Starts with the defaults: peers on loopback only, at most 10,000 sessions at once,
+    /// `myevents` on, and a linger of 5 s on sockets that know it.
+    pub fn builder() -> OutboundBuilder {
+        let loopback = [IpAddr::from([127, 0, 0, 0]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])];
+        let prefixes = [8, 128];
+        let allow = loopback
+            .into_iter()
+            .zip(prefixes)
+            .filter_map(|(address, prefix)| IpNet::new(address, prefix).ok())
+            .collect();
+        OutboundBuilder {
+            config: Config {
+                allow,
+                max_sessions: 10_000,
+                options: Options::default(),
+                setup: Setup { myevents: true, linger: Some(LINGER) },
+            },
+        }
+    }
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not tell.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        self.listener.local_addr().map_err(|error| {
+            Error::new(ErrorKind::Connect, "the listener has no address").with_source(error)
+        })
+    }
+
+    /// A handle that stops the server.
+    pub fn drain(&self) -> Drain {
+        self.drain.clone()
+    }
+
+    /// Accepts calls and runs `handler` for each, until a [`Drain`] ends it. A handler that fails or
+    /// panics ends its own call only; when a handler returns, its session is closed.
+    ///
+    /// # Errors
+    ///
+    /// Never while it serves; the type leaves room.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future aborts every session: `async` calls are hung up by the switch. Use a
+    /// [`Drain`].
+    pub async fn serve<H, F>(self, handler: H) -> Result<()>
+    where
+        H: Fn(Session) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        let mut sessions = JoinSet::new();
+        let mut orders = self.drain.orders();
+        let mut next_id = 0_u64;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = orders.wait_for(Option::is_some) => break,
+                Some(_) = sessions.join_next() => continue,
+                accepted = self.listener.accept() => accepted,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            if !self.admits(peer) {
+                continue;
+            }
+            let entered = self.drain.enter();
+            let (config, handler) = (self.config.clone(), handler.clone());
+            next_id += 1;
+            sessions.spawn(serve_one(stream, peer, config, handler, entered, next_id));
+        }
+        drop(self.listener);
+        let order = orders.borrow().clone();
+        if let Some(order) = order {
+            finish(&self.drain, &mut sessions, order.deadline).await;
+            self.drain.end_all(&order.then).await;
+            finish(&self.drain, &mut sessions, Instant::now() + Duration::from_secs(1)).await;
+        }
+        sessions.shutdown().await;
+        Ok(())
+    }
+
+    /// A connection that is not admitted is closed at once, so that the dialplan goes on with its
+    /// next action.
+    fn admits(&self, peer: SocketAddr) -> bool {
+        let address = peer.ip().to_canonical();
+        if !self.config.allow.iter().any(|net| net.contains(&address)) {
+            tracing::warn!(%peer, "a connection was refused: its address is not on the allow-list");
+            return false;
+        }
+        if self.drain.sessions() >= self.config.max_sessions {
+            tracing::warn!(%peer, limit = self.config.max_sessions, "a call was refused: too many sessions");
+            return false;
+        }
+        true
+    }
+}
+
+/// Waits until all sessions have ended, or the deadline.
+async fn finish(drain: &Drain, sessions: &mut JoinSet<()>, deadline: Instant) {
+    let timer = sleep_until(deadline);
+    tokio::pin!(timer);
+    while drain.sessions() > 0 {
+        tokio::select! {
+            () = &mut timer => return,
+            ended = sessions.join_next() => if ended.is_none() { return },
+        }
+    }
+}
+
+async fn serve_one<H, F>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    config: Arc<Config>,
+    handler: Arc<H>,
+    mut entered: super::drain::Entered,
+    id: u64,
+) where
+    H: Fn(Session) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    if let Err(error) = tune(&stream, config.options.tcp_keepalive) {
+        tracing::debug!(%error, %peer, "TCP options could not be set");
+    }
+    let opened =
+        Session::open(Box::new(stream), Some(peer), config.options.clone(), config.setup).await;
+    let session = match opened {
+        Ok(session) => session,
+        Err(error) => {
+            tracing::warn!(%error, %peer, "a call could not be taken over");
+            return;
+        }
+    };
+    let client = session.client().clone();
+    let uuid = session.uuid().to_owned();
+    entered.live(id, client.clone());
+    match tokio::spawn(handler(session)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, %uuid, "the handler of a call failed"),
+        Err(error) if error.is_panic() => tracing::error!(%uuid, "the handler of a call panicked"),
+        Err(_) => {}
+    }
+    if client.close_reason().is_none() {
+        client.exit().await;
+    }
+}
+
+impl OutboundBuilder {
+    /// Which addresses may connect, instead of loopback only. The protocol has no authentication
+    /// in this direction: whoever connects is believed to be the switch.
+    pub fn allow(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.config.allow = networks.into_iter().collect();
+        self
+    }
+
+    /// How many sessions may be live at once. Further connections are closed at once, so that
+    /// the dialplan goes on. Default 10,000.
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.config.max_sessions = sessions;
+        self
+    }
+
+    /// The options of every session's connection.
+    pub fn options(mut self, options: Options) -> Self {
+        self.config.options = options;
+        self
+    }
+
+    /// Says `myevents` at the start of each session. Default on; off, only what is subscribed
+    /// comes, and on a `full` socket then for every channel of the switch.
+    pub fn myevents(mut self, on: bool) -> Self {
+        self.config.setup.myevents = on;
+        self
+    }
+
+    /// Says `linger` at the start of each session on a `full` socket; without it the switch closes
+    /// at the hangup, and events after CHANNEL_HANGUP may be lost. Default 5 s.
+    pub fn linger(mut self, time: Option<Duration>) -> Self {
+        self.config.setup.linger = time;
+        self
+    }
+
+    /// Listens on `address`.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be bound, for instance because it is in use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Outbound> {
+        let shown = format!("{address:?}");
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            let text = format!("cannot listen on {shown}: {error}");
+            Error::new(ErrorKind::Connect, text).with_source(error)
+        })?;
+        Ok(Outbound { listener, config: Arc::new(self.config), drain: Drain::new() })
+    }
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("listener", &self.listener)
+            .field("sessions", &self.drain.sessions())
+            .finish_non_exhaustive()
+    }
+}
