@@ -242,8 +242,7 @@ fn leg(text: &str, offset: usize) -> Result<Leg, Error> {
     let rest = skip_spaces(brackets(text, Scope::Leg, offset, &mut variables)?);
     // commas in brackets that turned out to be part of the endpoint
     let endpoint = rest.replace([QUOTED_COMMA, SEPARATING_COMMA], ",");
-    let endpoint = endpoint.trim_end_matches(' ');
-    if has_control(endpoint) {
+    if has_control(&endpoint) {
         return Err(Error::parse(
             "an endpoint holds a control character",
             offset,

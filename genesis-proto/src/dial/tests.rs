@@ -183,6 +183,7 @@ fn refused_with_the_place() {
         ("user/\n1", 5),
         ("user/1\0", 6),
         (r"user/\n", 0),
+        (r"user/1\\s", 0),
         (r"{a=x\ny}user/1", 0),
     ];
     for (text, offset) in cases {
