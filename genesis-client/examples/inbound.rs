@@ -14,9 +14,14 @@ async fn main() -> genesis_client::Result<()> {
     let mut args = std::env::args().skip(1);
     let address = args.next().unwrap_or_else(|| "127.0.0.1:8021".into());
     let password = args.next().unwrap_or_else(|| "ClueCon".into());
-    let dial_string = args.next().unwrap_or_else(|| "loopback/9664/default".into());
+    let dial_string = args
+        .next()
+        .unwrap_or_else(|| "loopback/9664/default".into());
 
-    let client = Inbound::builder().password(password).connect(address).await?;
+    let client = Inbound::builder()
+        .password(password)
+        .connect(address)
+        .await?;
     println!("{}", client.api("version").await?.text().trim());
 
     let mut events = client
@@ -28,7 +33,10 @@ async fn main() -> genesis_client::Result<()> {
         )
         .await?;
 
-    match client.bgapi(&format!("originate {dial_string} &park")).await {
+    match client
+        .bgapi(&format!("originate {dial_string} &park"))
+        .await
+    {
         Ok(job) => {
             println!("originate: {}", job.text().trim());
             let uuid = job.text().trim().trim_start_matches("+OK ").to_owned();
@@ -44,7 +52,10 @@ async fn main() -> genesis_client::Result<()> {
                 "{} {} {}",
                 event.name(),
                 event.unique_id().unwrap_or_default(),
-                event.hangup_cause().map(|cause| cause.to_string()).unwrap_or_default()
+                event
+                    .hangup_cause()
+                    .map(|cause| cause.to_string())
+                    .unwrap_or_default()
             ),
             Item::Lagged(count) => println!("{count} events were dropped"),
             other => println!("{other:?}"),

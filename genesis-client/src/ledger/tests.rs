@@ -62,7 +62,7 @@ fn lesson_31_everything_is_asked_for_again_on_a_new_connection() {
         [
             "filter Event-Name BACKGROUND_JOB",
             "filter Unique-ID 7f",
-            "event plain BACKGROUND_JOB DTMF CUSTOM x::y",
+            "event plain DTMF BACKGROUND_JOB CUSTOM x::y",
             "log 6",
         ]
     );
@@ -77,7 +77,7 @@ fn by_hand_cannot_take_from_subscribers() {
     let (_, command, _) = ledger.by_hand(Command::raw("nixevent DTMF").unwrap());
     assert_eq!(
         line_of(&command),
-        "event plain API BACKGROUND_JOB DTMF",
+        "event plain API DTMF BACKGROUND_JOB",
         "DTMF must stay"
     );
     let (_, command, _) = ledger.by_hand(Command::raw("noevents").unwrap());

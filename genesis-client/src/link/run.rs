@@ -94,10 +94,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 if let Some(reason) = core.on_output(output) {
                     return reason;
                 }
-            }
-            if std::mem::take(&mut core.pressed) {
-                // a reader on this very thread can only make room when it runs
-                tokio::task::yield_now().await;
+                if std::mem::take(&mut core.pressed) {
+                    // a reader on this very thread can only make room when it runs
+                    tokio::task::yield_now().await;
+                }
             }
             let step = poll_fn(|cx| self.poll_step(cx, core, timer.as_mut())).await;
             match step {
