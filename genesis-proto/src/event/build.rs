@@ -265,10 +265,14 @@ impl EventBuilder {
                 )
                 .as_bytes(),
             );
+            let start = out.len();
             xml_text(body, &mut out);
+            if out[start..].trim_ascii().is_empty() {
+                out.extend_from_slice(b"  "); // white space is no text: the end tag is indented
+            }
             out.extend_from_slice(b"</body>\n");
         }
-        out.extend_from_slice(b"</event>");
+        out.extend_from_slice(b"</event>\n");
         out
     }
 }
@@ -301,14 +305,33 @@ fn json_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// As switch_xml.c writes text: everything outside ASCII is a numeric reference, and what is no
+/// UTF-8 is left out together with the byte behind it.
 fn xml_text(text: &[u8], out: &mut Vec<u8>) {
-    for &byte in text {
+    let mut rest = text;
+    while let [byte, after @ ..] = rest {
+        rest = after;
         match byte {
             b'&' => out.extend_from_slice(b"&amp;"),
             b'<' => out.extend_from_slice(b"&lt;"),
             b'>' => out.extend_from_slice(b"&gt;"),
             b'\r' => out.extend_from_slice(b"&#xD;"),
-            _ => out.push(byte),
+            0..=0x7f => out.push(*byte),
+            _ => {
+                let length = byte.leading_ones() as usize;
+                let tail = after.get(..length.saturating_sub(1)).unwrap_or_default();
+                let sequence = [&[*byte], tail].concat();
+                match std::str::from_utf8(&sequence)
+                    .ok()
+                    .and_then(|text| text.chars().next())
+                {
+                    Some(character) => {
+                        out.extend_from_slice(format!("&#x{:X};", character as u32).as_bytes());
+                        rest = &after[tail.len()..];
+                    }
+                    None => rest = after.get(1..).unwrap_or_default(),
+                }
+            }
         }
     }
 }
