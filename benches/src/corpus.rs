@@ -71,6 +71,22 @@ pub fn burst() -> Result<Corpus, Failure> {
     Ok(corpus)
 }
 
+/// The channel of the first event of the burst that has one.
+///
+/// # Errors
+///
+/// When the recording cannot be read.
+pub fn first_channel() -> Result<String, Failure> {
+    const NAME: &[u8] = b"\nUnique-ID: ";
+    let burst = burst()?;
+    let at = memmem::find(&burst.bytes, NAME).ok_or("no channel in the burst")? + NAME.len();
+    let value = burst.bytes[at..]
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or(b"");
+    Ok(String::from_utf8_lossy(value).into_owned())
+}
+
 /// The long events of the burst, each cut to its first 104 headers, repeated.
 ///
 /// # Errors

@@ -9,24 +9,35 @@
 //! | [`corpus`] | the recorded burst, and one with 104 headers per event |
 //! | [`raw`] | the hand-written loop: the limit |
 //! | [`parse`] | contestants that decode bytes in memory |
+//! | [`server`] | the mock switch that the parent process runs |
+//! | [`tcp`] | a subscriber that decodes everything, over loopback TCP |
+//! | [`commands`] | commands, one after the other and many at once |
+//! | [`memory`] | heap of an idle connection, cost of many subscriptions |
 //! | [`peers`] | the other libraries |
 //! | [`measure`] | child processes, CPU time, medians |
 //! | [`table`] | the table |
 
+pub mod commands;
 pub mod corpus;
 pub mod measure;
+pub mod memory;
 pub mod parse;
 pub mod peers;
 pub mod raw;
+pub mod server;
 pub mod table;
+pub mod tcp;
+
+use std::sync::Arc;
 
 use measure::{Heap, Sample};
+use server::Tapes;
 
 /// What a child process or a run that fails says.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs one contestant in this process: the arguments of a child process are
-/// `run SCENARIO CONTESTANT [ADDRESS]`.
+/// `run SCENARIO ...`.
 ///
 /// # Errors
 ///
@@ -35,21 +46,60 @@ pub fn run_child(arguments: &[String], heap: Heap) -> Result<Sample, Failure> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["run", "parse", corpus, contestant] => parse::run(corpus, contestant, heap),
+        ["run", "tcp", contestant, address, events] => {
+            tcp::run(contestant, address, events.parse()?, heap)
+        }
+        ["run", "commands", contestant, address] => commands::run(contestant, address, heap),
+        ["run", "idle", address, events] => memory::run_idle(address, events.parse()?, heap),
+        ["run", "many", subscriptions, address, events] => {
+            memory::run_many(subscriptions, address, events.parse()?, heap)
+        }
         _ => Err(format!("no such scenario: {words:?}").into()),
     }
 }
 
-/// Runs every scenario and prints the table.
+/// Runs `only` one scenario, or every one, and prints the table. `serve` only plays the switch,
+/// to run and profile one contestant by hand.
 ///
 /// # Errors
 ///
 /// When a child process fails.
 pub fn run_all(only: Option<&str>) -> Result<(), Failure> {
+    let wanted = |scenario: &str| only.is_none_or(|only| only == scenario);
     let counter = measure::build_counter()?;
     let mut table = table::Table::default();
-    if only.is_none_or(|only| only == "parse") {
+    if wanted("parse") {
         parse::report(&counter, &mut table)?;
+    }
+    let tapes = Arc::new(Tapes::load()?);
+    let address = server::start(Arc::clone(&tapes))?;
+    if wanted("tcp") {
+        tcp::report(&counter, address, tapes.events(), &mut table)?;
+    }
+    if wanted("commands") {
+        commands::report(address, &mut table)?;
+    }
+    if only == Some("serve") {
+        let (all, part) = (tapes.events(), tapes.part_events());
+        return table::serving(address, all, part);
+    }
+    if wanted("memory") {
+        memory::report(
+            &counter,
+            address,
+            tapes.events(),
+            tapes.part_events(),
+            &mut table,
+        )?;
     }
     table.print();
     Ok(())
+}
+
+/// Runs `future` on a current-thread runtime.
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(future)
 }

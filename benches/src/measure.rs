@@ -62,6 +62,8 @@ pub struct Sample {
     pub allocations: u64,
     /// Bytes held, for the memory scenario.
     pub held: u64,
+    /// Events that were sent and did not come.
+    pub lost: u64,
 }
 
 impl Sample {
@@ -70,9 +72,9 @@ impl Sample {
         self.cpu.as_nanos() as f64 / self.events.max(1) as f64
     }
 
-    /// Nanoseconds on the clock per event.
-    pub fn wall_per_event(&self) -> f64 {
-        self.wall.as_nanos() as f64 / self.events.max(1) as f64
+    /// Events per second on the clock.
+    pub fn events_per_second(&self) -> f64 {
+        self.events as f64 / self.wall.as_secs_f64().max(1e-9)
     }
 
     /// Allocations per event.
@@ -83,13 +85,14 @@ impl Sample {
     /// One line, for the pipe between child and parent.
     pub fn to_line(&self) -> String {
         format!(
-            "{} {} {} {} {} {}",
+            "{} {} {} {} {} {} {}",
             self.cpu.as_nanos(),
             self.wall.as_nanos(),
             self.events,
             self.bytes,
             self.allocations,
-            self.held
+            self.held,
+            self.lost
         )
     }
 
@@ -103,6 +106,7 @@ impl Sample {
             bytes: next()?,
             allocations: next()?,
             held: next()?,
+            lost: next()?,
         })
     }
 }
@@ -137,6 +141,7 @@ impl Meter {
             bytes,
             allocations: self.heap.allocations() - self.allocations,
             held: 0,
+            lost: 0,
         }
     }
 }
@@ -189,13 +194,16 @@ pub fn child(program: &Path, arguments: &[&str]) -> Result<Sample, Failure> {
     Sample::from_line(&text).ok_or_else(|| format!("{arguments:?} said {text:?}").into())
 }
 
-/// Runs every contestant once per round, all of them in turn, and gives the sample with the
-/// median CPU time of each.
+/// Runs every contestant once per round, all of them in turn, and gives each one's sample with
+/// the median of what `key` says.
 ///
 /// # Errors
 ///
 /// When a child process fails.
-pub fn interleaved(contestants: &[&[&str]]) -> Result<Vec<Sample>, Failure> {
+pub fn interleaved(
+    contestants: &[&[&str]],
+    key: impl Fn(&Sample) -> Duration,
+) -> Result<Vec<Sample>, Failure> {
     let this = std::env::current_exe()?;
     let mut samples = vec![Vec::with_capacity(ROUNDS); contestants.len()];
     for _ in 0..ROUNDS {
@@ -203,11 +211,14 @@ pub fn interleaved(contestants: &[&[&str]]) -> Result<Vec<Sample>, Failure> {
             samples.push(child(&this, contestant)?);
         }
     }
-    Ok(samples.into_iter().map(median).collect())
+    Ok(samples
+        .into_iter()
+        .map(|samples| median(samples, &key))
+        .collect())
 }
 
-fn median(mut samples: Vec<Sample>) -> Sample {
-    samples.sort_by_key(|sample| sample.cpu);
+fn median(mut samples: Vec<Sample>, key: impl Fn(&Sample) -> Duration) -> Sample {
+    samples.sort_by_key(key);
     samples.get(samples.len() / 2).copied().unwrap_or_default()
 }
 
@@ -236,7 +247,10 @@ mod tests {
 
     #[test]
     fn the_median_is_in_the_middle() {
-        assert_eq!(median(vec![sample(9), sample(1), sample(5)]), sample(5));
+        assert_eq!(
+            median(vec![sample(9), sample(1), sample(5)], |sample| sample.cpu),
+            sample(5)
+        );
         assert!((sample(9).cpu_per_event() - 4.5).abs() < 1e-9);
     }
 }

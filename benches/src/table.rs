@@ -2,21 +2,26 @@
 
 #![expect(clippy::print_stdout, reason = "the one module that writes")]
 
+use std::net::SocketAddr;
+
+use crate::Failure;
 use crate::measure::Sample;
 
 /// One line of the table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Row {
     /// What was done.
     pub scenario: String,
     /// By whom.
     pub contestant: String,
-    /// The run with the median CPU time.
-    pub sample: Sample,
+    /// Nanoseconds of CPU time per event or command.
+    pub cost: String,
+    /// MB/s of CPU time, or events or commands per second on the clock.
+    pub speed: String,
     /// Allocations per event, counted in a run of their own.
     pub allocations: Option<f64>,
     /// The figure that the target speaks of.
-    pub ratio: Option<f64>,
+    pub ratio: String,
     /// The target in words.
     pub target: String,
 }
@@ -36,30 +41,19 @@ impl Table {
     /// Writes the table to standard output.
     pub fn print(&self) {
         println!(
-            "| scenario | contestant | ns CPU per event | MB/s | allocations per event | ratio | target |"
+            "| scenario | contestant | ns CPU per event | speed | allocations per event | ratio | target |"
         );
         println!("|---|---|--:|--:|--:|--:|---|");
         for row in &self.rows {
-            let sample = &row.sample;
-            let speed = match sample.bytes {
-                0 => String::new(),
-                bytes => {
-                    format!(
-                        "{:.0}",
-                        bytes as f64 / 1e6 / sample.cpu.as_secs_f64().max(1e-9)
-                    )
-                }
-            };
             println!(
-                "| {} | {} | {:.0} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} |",
                 row.scenario,
                 row.contestant,
-                sample.cpu_per_event(),
-                speed,
+                row.cost,
+                row.speed,
                 row.allocations
                     .map_or(String::new(), |count| format!("{count:.2}")),
-                row.ratio
-                    .map_or(String::new(), |ratio| format!("{ratio:.2}")),
+                row.ratio,
                 row.target,
             );
         }
@@ -69,4 +63,15 @@ impl Table {
 /// Writes what a child process measured, for its parent to read.
 pub fn print_sample(sample: &Sample) {
     println!("{}", sample.to_line());
+}
+
+/// Says where the mock switch is and what it plays, and waits for standard input to end.
+///
+/// # Errors
+///
+/// When standard input cannot be read.
+pub fn serving(address: SocketAddr, events: u64, part: u64) -> Result<(), Failure> {
+    println!("{address}: {events} events in a burst, {part} in a part");
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+    Ok(())
 }
