@@ -1,0 +1,323 @@
+//! The command line as clap sees it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use genesis_client::HeaderFilter;
+use genesis_client::proto::EventFormat;
+use genesis_client::proto::Secret;
+use genesis_client::proto::name::LogLevel;
+
+use crate::logging::Level;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  FreeSWITCH refused the command (-ERR, -USAGE), or the work failed
+  2  the command line is wrong
+  3  no connection, no authentication, or the link was lost
+
+Example:
+  genesis demo                       # no FreeSWITCH needed
+  genesis api status
+  genesis events CHANNEL_ANSWER CHANNEL_HANGUP_COMPLETE";
+
+/// Talks to FreeSWITCH over its event socket, decodes its traffic, simulates it.
+#[derive(Debug, Parser)]
+#[command(name = "genesis", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Results on stdout and logs on stderr as JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Which log lines of this program to show: TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL
+    /// [default: $ESL_LOG_LEVEL, else $GENESIS_LOG_LEVEL, else INFO]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        ignore_case = true,
+        hide_possible_values = true
+    )]
+    pub(crate) loglevel: Option<Level>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Decode(Decode),
+    Api(Api),
+    Bgapi(Bgapi),
+    Events(Events),
+    Logs(Logs),
+    Sim(Sim),
+    Demo(Demo),
+}
+
+/// Where FreeSWITCH is and who we are.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connect {
+    /// The host of FreeSWITCH's event socket
+    #[arg(long, env = "ESL_HOST", default_value = "127.0.0.1")]
+    pub(crate) host: String,
+    /// The port of FreeSWITCH's event socket
+    #[arg(long, env = "ESL_PORT", default_value_t = 8021, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+    /// Authenticate as this user of the directory, with `userauth` (USER or USER@DOMAIN)
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// The password; better given in the environment, where other users cannot see it
+    /// [default: the one FreeSWITCH is installed with]
+    #[arg(
+        long,
+        env = "ESL_PASSWORD",
+        hide_env_values = true,
+        default_value = "ClueCon",
+        hide_default_value = true
+    )]
+    pub(crate) password: Secret,
+}
+
+/// Decodes raw event socket bytes to JSON lines
+///
+/// Reads what FreeSWITCH sent, from a file or stdin, and prints one JSON object per frame:
+/// {"type", "headers", "body"?, "event"?: {"headers", "body"}}. A list is an array header, or a
+/// header that occurs with several values. An event that cannot be parsed gives "event": null and
+/// its text in "body". An unfinished frame at the end gives {"error":"truncated","offset":N}.
+/// The output is the same with and without --json.
+///
+/// Where framing is broken (a Content-Length that is no number, a frame past the limits) no
+/// boundary is known any more: what came before is printed, an error names the byte, and the exit
+/// code is 1. A FILE that cannot be read is exit code 2.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  genesis decode capture.bin | jq .event.headers\n  nc switch 8021 | genesis decode"
+)]
+pub(crate) struct Decode {
+    /// The file with the bytes; `-`, or nothing, is stdin
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Runs an api command and prints what it gives
+///
+/// The words are joined with a blank each. Quote the command, or put it after `--`, when a word of
+/// it begins with a hyphen. While it runs FreeSWITCH does nothing else for this connection.
+///
+/// With --json prints {"command", "ok", "body"}, for a refusal too.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  genesis api status\n  genesis api --json show channels as json\n  genesis api --host pbx 'originate user/1000 &park'"
+)]
+pub(crate) struct Api {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+    /// Give up after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    pub(crate) timeout: std::time::Duration,
+    /// The command and its arguments
+    #[arg(required = true, allow_negative_numbers = true, value_name = "COMMAND")]
+    pub(crate) words: Vec<String>,
+}
+
+/// Runs an api command in the background, waits for its job and prints the result
+///
+/// The words are joined with a blank each. Quote the command, or put it after `--`, when a word of
+/// it begins with a hyphen. Ctrl-C stops the waiting, not the job.
+///
+/// With --json prints {"command", "ok", "job_uuid", "body"}, for a refusal too.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  genesis bgapi originate user/1000 9664\n  genesis bgapi --timeout 90 'originate user/1000 &park'"
+)]
+pub(crate) struct Bgapi {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+    /// Give up after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
+    pub(crate) timeout: std::time::Duration,
+    /// The command and its arguments
+    #[arg(required = true, allow_negative_numbers = true, value_name = "COMMAND")]
+    pub(crate) words: Vec<String>,
+}
+
+/// Follows events as they happen
+///
+/// Prints a line for each: the time by FreeSWITCH's clock, the name, the first eight characters of
+/// the Unique-ID and what tells most. With --json prints an object for each, with all headers:
+/// {"headers", "body"}; holes are {"lagged": N} and {"gap": {"seconds", "reason", "attempts"}}.
+///
+/// Ctrl-C ends it with exit code 0, a lost link without --reconnect with 3.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  genesis events\n  genesis events CHANNEL_ANSWER sofia::register --filter 'Caller-Caller-ID-Number~^10'\n  genesis events --json --count 1 HEARTBEAT | jq -r '.headers[\"Session-Count\"]'"
+)]
+pub(crate) struct Events {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+    /// The format on the wire; the output is the same
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Only events with this header: `Header=value`, `Header~regex`, or `Header` for any value.
+    /// May be repeated; all must match. Applied here, so others see what they asked for
+    #[arg(long, value_name = "FILTER", value_parser = filter)]
+    pub(crate) filter: Vec<HeaderFilter>,
+    /// Stop after this many events
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// Connect again when the link is lost, and show the gap
+    #[arg(long)]
+    pub(crate) reconnect: bool,
+    /// Event names, and subclasses of CUSTOM events (`sofia::register`, or after the word CUSTOM).
+    /// None: every event
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+}
+
+/// Follows FreeSWITCH's log
+///
+/// With --json prints {"level", "file", "line", "function", "unique_id", "text"} for each line.
+/// Ctrl-C ends it with exit code 0, a lost link with 3.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  genesis logs\n  genesis logs --level warning\n  genesis logs --level 7 --json | jq -r .text"
+)]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+    /// The least important level to show: CONSOLE, ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG,
+    /// or 0 to 7
+    #[arg(long, default_value = "INFO", value_parser = log_level)]
+    pub(crate) level: LogLevel,
+}
+
+/// Runs a simulated FreeSWITCH
+///
+/// Speaks the event socket as FreeSWITCH does, with calls that follow a script. Prints the address
+/// it listens on ({"listening"} with --json) and runs until Ctrl-C or SIGTERM. Without a script,
+/// user/…, sofia/… and loopback/… ring for a second and answer, and sim/answer, sim/busy,
+/// sim/no_answer, sim/reject, sim/unregistered and sim/fail do as they say.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  genesis sim &\n  genesis bgapi originate sim/busy 9664\n\nA script:\n  {\"destinations\": [{\"match\": \"user/1000\", \"ring\": \"2s\", \"then\": \"answer\", \"hangup_after\": \"5s\"},\n                    {\"match\": \"user/*\", \"then\": \"busy\"}],\n   \"extensions\": {\"7777\": [\"answer\", \"socket 127.0.0.1:8084 async full\"]}}"
+)]
+pub(crate) struct Sim {
+    /// The address to listen on; port 0 is any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8021")]
+    pub(crate) listen: SocketAddr,
+    /// The password clients need [default: the one FreeSWITCH is installed with]
+    #[arg(
+        long,
+        env = "ESL_PASSWORD",
+        hide_env_values = true,
+        default_value = "ClueCon",
+        hide_default_value = true
+    )]
+    pub(crate) password: Secret,
+    /// A JSON file that says who answers and how
+    #[arg(long, value_name = "FILE")]
+    pub(crate) script: Option<PathBuf>,
+}
+
+/// Shows calls being controlled, on a simulated switch in this process
+///
+/// Connects, originates calls that are answered, busy and not answered, follows their events, and
+/// runs an outbound session that answers a call, plays, collects digits and hangs up. Needs no
+/// FreeSWITCH and no set-up, and takes a few seconds. Ends with an error if a step did not happen.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  genesis demo\n  genesis demo --json | jq -r .text")]
+pub(crate) struct Demo {}
+
+/// The format of events on the wire.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Plain,
+    Json,
+    Xml,
+}
+
+impl From<Format> for EventFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Plain => Self::Plain,
+            Format::Json => Self::Json,
+            Format::Xml => Self::Xml,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<std::time::Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 1e9 => {
+            Ok(std::time::Duration::from_secs_f64(seconds))
+        }
+        _ => Err("write a number of seconds greater than 0".to_owned()),
+    }
+}
+
+/// The errors of regular expressions draw a picture of several lines; the last one says it.
+fn filter(text: &str) -> Result<HeaderFilter, String> {
+    text.parse().map_err(|error: genesis_client::Error| {
+        let message = error.to_string();
+        match message.split_once("regex parse error") {
+            Some((before, picture)) => {
+                let said = picture.lines().last().unwrap_or_default().trim();
+                format!("{before}{}", said.trim_start_matches("error: "))
+            }
+            None => message,
+        }
+    })
+}
+
+fn log_level(text: &str) -> Result<LogLevel, String> {
+    let named = LogLevel::ALL.iter().find(|level| {
+        let name = level.as_str();
+        text.eq_ignore_ascii_case(name) || (name == "ERR" && text.eq_ignore_ascii_case("ERROR"))
+    });
+    let numbered = || {
+        text.parse()
+            .ok()
+            .filter(|number| *number < 8)
+            .and_then(LogLevel::from_number)
+    };
+    named.copied().or_else(numbered).ok_or_else(|| {
+        "write CONSOLE, ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG, or 0 to 7".to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn levels_by_name_and_by_number() {
+        assert_eq!(log_level("warning"), Ok(LogLevel::Warning));
+        assert_eq!(log_level("7"), Ok(LogLevel::Debug));
+        assert_eq!(log_level("error"), Ok(LogLevel::Err));
+        assert!(log_level("8").is_err() && log_level("loud").is_err());
+    }
+
+    #[test]
+    fn a_timeout_is_a_positive_number() {
+        assert_eq!(seconds("1.5"), Ok(std::time::Duration::from_millis(1500)));
+        for text in ["0", "-1", "NaN", "inf", "soon", "1e300"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

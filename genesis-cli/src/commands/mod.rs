@@ -1,0 +1,66 @@
+//! The commands, one module each.
+
+mod api;
+mod bgapi;
+mod decode;
+mod demo;
+mod describe;
+mod events;
+mod logs;
+mod sim;
+
+use std::future::Future;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Failure;
+use crate::output::Output;
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    let mut output = Output::new(cli.global.json);
+    let result = match cli.command {
+        Command::Decode(options) => decode::run(&options, &mut output),
+        Command::Api(options) => block_on(api::run(options, &mut output)),
+        Command::Bgapi(options) => block_on(bgapi::run(options, &mut output)),
+        Command::Events(options) => block_on(events::run(options, &mut output)),
+        Command::Logs(options) => block_on(logs::run(options, &mut output)),
+        Command::Sim(options) => block_on(sim::run(options, &mut output)),
+        Command::Demo(_) => block_on(demo::run(&mut output)),
+    };
+    // what was printed before a failure is a result too
+    output.flush()?;
+    result
+}
+
+/// Runs on tokio. The connection has threads of its own, so a slow reader of stdout does not hold
+/// it up.
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let result = runtime.block_on(work);
+    // a look-up of a host name may still run; nobody waits for it
+    runtime.shutdown_background();
+    result
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn interrupted() -> Result<(), Failure> {
+    let cannot = |error| Failure::failed(format!("cannot wait for signals: {error}"));
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.map_err(cannot)
+}

@@ -1,0 +1,183 @@
+//! How the command ends: exit codes, and the one line that says what went wrong.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind as ClapKind;
+use genesis_client::ErrorKind;
+use genesis_client::proto::session::CloseReason;
+
+use crate::logging;
+use crate::output::{self, style};
+
+/// The exit codes; 0 is success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// FreeSWITCH refused, or the work failed.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// No connection, no authentication, or the link was lost.
+    Link = 3,
+}
+
+/// Why the command did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Error {
+        code: Code,
+        message: String,
+    },
+    /// The reader of stdout has gone (`| head`): it has what it wanted, so this is no error.
+    ReaderGone,
+}
+
+impl Failure {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self::Error {
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Code::Failed, message)
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message)
+    }
+
+    /// The link is gone for good.
+    pub(crate) fn lost(reason: Option<&CloseReason>) -> Self {
+        let reason = match reason {
+            Some(reason) => reason.to_string(),
+            None => "the connection was closed".to_owned(),
+        };
+        Self::new(Code::Link, format!("lost the link: {reason}"))
+    }
+
+    /// An error while writing results.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ReaderGone,
+            _ => Self::failed(format!("cannot write to stdout: {error}")),
+        }
+    }
+
+    /// Prints the line and gives the exit code.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        match self {
+            Self::ReaderGone => ExitCode::SUCCESS,
+            Self::Error { code, message } => {
+                print(message, json);
+                ExitCode::from(*code as u8)
+            }
+        }
+    }
+}
+
+impl From<genesis_client::Error> for Failure {
+    fn from(error: genesis_client::Error) -> Self {
+        let code = match error.kind() {
+            ErrorKind::InvalidArgument | ErrorKind::LimitExceeded => Code::Usage,
+            ErrorKind::Timeout => Code::Link,
+            _ if error.is_disconnected() => Code::Link,
+            _ => Code::Failed,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// What clap has to say: help and version, or what is wrong, in one line.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ClapKind::DisplayHelp | ClapKind::DisplayVersion => {
+            // a reader that went away has what it wanted
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        ClapKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            ExitCode::from(Code::Usage as u8)
+        }
+        _ => {
+            let json = std::env::args_os()
+                .take_while(|word| word != "--")
+                .any(|word| word == "--json");
+            print(&shorten(&error.to_string()), json);
+            ExitCode::from(Code::Usage as u8)
+        }
+    }
+}
+
+/// clap's report without its heading and its usage block, as one sentence.
+fn shorten(text: &str) -> String {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let mut command = "genesis".to_owned();
+    let mut parts: Vec<&str> = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(usage) = line.strip_prefix("Usage: ") {
+            let words = usage.split(' ');
+            let name = words.take_while(|word| !word.starts_with(['[', '<', '-']));
+            command = name.collect::<Vec<_>>().join(" ");
+            break;
+        }
+        if line.starts_with("For more information") {
+            break;
+        }
+        if !line.is_empty() {
+            parts.push(line);
+        }
+    }
+    let sentence = parts.join(" ").replace(" tip: ", "; ");
+    format!("{sentence}; see {command} --help")
+}
+
+fn print(message: &str, json: bool) {
+    let message = output::one_line(message);
+    let mut stderr = io::stderr().lock();
+    // stderr may be closed; then there is nobody to tell
+    let _ = if json {
+        writeln!(
+            stderr,
+            "{}",
+            logging::json_line("ERROR", &message, "genesis", &[])
+        )
+    } else {
+        let style = if output::colours(stderr.is_terminal()) {
+            style::ERROR
+        } else {
+            style::NONE
+        };
+        writeln!(stderr, "{style}error:{style:#} {message}")
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn usage_errors_are_one_line_that_names_the_help() {
+        for (arguments, expected) in [
+            (&["genesis", "apii"][..], "unrecognized subcommand 'apii'"),
+            (
+                &["genesis", "api"],
+                "the following required arguments were not provided: <COMMAND>",
+            ),
+            (&["genesis", "events", "--filter", "=x"], "names no header"),
+        ] {
+            let error = crate::cli::Cli::try_parse_from(arguments).unwrap_err();
+            let line = shorten(&error.to_string());
+            assert!(line.contains(expected), "{line}");
+            assert!(
+                line.contains("; see genesis") && line.ends_with("--help"),
+                "{line}"
+            );
+            assert!(!line.contains('\n'), "{line}");
+        }
+    }
+}

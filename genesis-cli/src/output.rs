@@ -1,0 +1,141 @@
+//! Results on stdout: pleasant on a terminal, stable for pipes, JSON when asked.
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
+
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// The colours, by what they say.
+pub(crate) mod style {
+    use anstyle::{AnsiColor, Style};
+
+    pub(crate) const NONE: Style = Style::new();
+    pub(crate) const DIM: Style = Style::new().dimmed();
+    pub(crate) const BOLD: Style = Style::new().bold();
+    pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+    pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+    pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
+    pub(crate) const NAME: Style = AnsiColor::Cyan.on_default();
+    pub(crate) const OTHER: Style = AnsiColor::Magenta.on_default();
+    pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+}
+
+/// Whether to use colours on a stream, `terminal` or not: NO_COLOR and TERM=dumb forbid them.
+pub(crate) fn colours(terminal: bool) -> bool {
+    let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    terminal && !forbidden && !dumb
+}
+
+/// Stdout.
+pub(crate) struct Output {
+    out: BufWriter<StdoutLock<'static>>,
+    pub(crate) json: bool,
+    pub(crate) terminal: bool,
+    colours: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        let stdout = io::stdout().lock();
+        let terminal = stdout.is_terminal();
+        Self {
+            out: BufWriter::with_capacity(64 * 1024, stdout),
+            json,
+            terminal,
+            colours: colours(terminal),
+        }
+    }
+
+    /// The style if stdout shows colours, else none.
+    pub(crate) fn style(&self, style: anstyle::Style) -> anstyle::Style {
+        if self.colours { style } else { style::NONE }
+    }
+
+    /// Writes a line.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
+        self.bytes(text.as_bytes())?;
+        self.bytes(b"\n")
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out
+            .write_all(bytes)
+            .map_err(|error| Failure::output(&error))
+    }
+
+    /// Writes a JSON object as a line.
+    pub(crate) fn object(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        serde_json::to_writer(&mut self.out, value)
+            .map_err(|error| Failure::output(&io::Error::from(error)))?;
+        self.bytes(b"\n")
+    }
+
+    /// Writes what a command gave, and a line feed if it ends without one. A terminal is not
+    /// given control characters: a caller's name must not move the cursor.
+    pub(crate) fn text(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.terminal {
+            self.bytes(printable(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        } else {
+            self.bytes(bytes)?;
+        }
+        if bytes.is_empty() || bytes.ends_with(b"\n") {
+            Ok(())
+        } else {
+            self.bytes(b"\n")
+        }
+    }
+
+    /// Makes everything written visible.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(|error| Failure::output(&error))
+    }
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Output")
+            .field("json", &self.json)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Text for a terminal or a line-oriented file: control characters but line feed and tab escaped.
+pub(crate) fn printable(text: &str) -> String {
+    escape(text, |c| c.is_control() && c != '\n' && c != '\t')
+}
+
+/// Text as exactly one line: every control character escaped, no line feed at its end.
+pub(crate) fn one_line(text: &str) -> String {
+    escape(text.trim_end_matches(['\r', '\n']), char::is_control)
+}
+
+fn escape(text: &str, special: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // the separators that some viewers take for line ends
+        if special(c) || matches!(c, '\u{2028}' | '\u{2029}') {
+            let _ = write!(out, "{}", c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_do_not_get_through() {
+        assert_eq!(
+            one_line("a\u{1b}[31m\r\nb\u{7}\u{9b}ü\n"),
+            "a\\u{1b}[31m\\r\\nb\\u{7}\\u{9b}ü"
+        );
+        assert_eq!(printable("a\n\tb\u{1b}c\r\n"), "a\n\tb\\u{1b}c\\r\n");
+    }
+}
