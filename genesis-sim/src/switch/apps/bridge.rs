@@ -1,0 +1,185 @@
+//! Bridging two legs.
+
+use genesis_proto::dial::DialString;
+use genesis_proto::name::{EventName, HangupCause, LogLevel};
+
+use super::After;
+use crate::switch::channel::Next;
+use crate::switch::executor::{Stop, Wait};
+use crate::switch::originate::Dial;
+use crate::switch::session::Session;
+
+/// `bridge DIALSTRING` (mod_dptools.c, `audio_bridge_function`).
+///
+/// When no leg can be reached the call goes on after NO_ANSWER, NO_USER_RESPONSE and
+/// ORIGINATOR_CANCEL, or with `continue_on_fail`; else it is hung up with the cause. After the
+/// bridge it goes on, unless `hangup_after_bridge` is set.
+pub(super) async fn bridge(session: &Session, arg: &str) -> After {
+    let dial = match DialString::parse(arg.trim()) {
+        Ok(dial) => dial,
+        Err(error) => {
+            let text = format!("bridge: {error}");
+            session
+                .switch
+                .log(LogLevel::Err, Some(&session.channel.uuid), &text);
+            return failed(session, HangupCause::InvalidNumberFormat);
+        }
+    };
+    let dial = Dial {
+        originator: Some(session),
+        ..Dial::new(&dial)
+    };
+    match session.switch.originate(&dial).await {
+        Ok(leg) => {
+            session
+                .channel
+                .set_variable("originate_disposition", "SUCCESS");
+            session.channel.set_variable("DIALSTATUS", "SUCCESS");
+            let answered = leg.channel.data().answered;
+            if answered {
+                session.answer();
+            } else {
+                session.pre_answer();
+            }
+            connect(session, &leg, true).await;
+            after_bridge(session)
+        }
+        Err(cause) => failed(session, cause),
+    }
+}
+
+fn failed(session: &Session, cause: HangupCause) -> After {
+    let name = cause.switch_name().to_owned();
+    session.channel.update(|data| {
+        data.set_variable("originate_disposition", &name);
+        data.set_variable("originate_failed_cause", &name);
+        data.set_variable("DIALSTATUS", dial_status(&cause));
+    });
+    if session.interrupted() {
+        return After::Continue;
+    }
+    let goes_on = matches!(
+        cause,
+        HangupCause::NoAnswer | HangupCause::NoUserResponse | HangupCause::OriginatorCancel
+    );
+    let listed = |list: &str| {
+        super::super::channel::is_true(list) || list.split(',').any(|word| word.trim() == name)
+    };
+    let asked = session
+        .channel
+        .variable("continue_on_fail")
+        .is_some_and(|list| listed(&list));
+    if goes_on || asked {
+        After::Continue
+    } else {
+        After::Hangup(cause)
+    }
+}
+
+fn dial_status(cause: &HangupCause) -> &'static str {
+    match cause {
+        HangupCause::UserBusy => "BUSY",
+        HangupCause::NoAnswer | HangupCause::NoUserResponse => "NOANSWER",
+        HangupCause::OriginatorCancel => "CANCEL",
+        HangupCause::CallRejected => "DONTCALL",
+        _ => "CHANUNAVAIL",
+    }
+}
+
+fn after_bridge(session: &Session) -> After {
+    if !session.interrupted() && session.channel.flag("hangup_after_bridge") {
+        After::Hangup(HangupCause::NormalClearing)
+    } else {
+        After::Continue
+    }
+}
+
+/// What `uuid_bridge` makes its first leg do.
+pub(super) async fn uuid_bridge(session: &Session, arg: &str) -> After {
+    let Some(other) = session.switch.find_up(arg.trim()) else {
+        return After::Continue;
+    };
+    connect(session, &other, false).await;
+    if !session.interrupted() && !session.channel.flag("park_after_bridge") {
+        return After::Hangup(HangupCause::NormalClearing);
+    }
+    if !session.interrupted() {
+        super::call::park(session).await;
+    }
+    After::Continue
+}
+
+/// Bridges until one leg hangs up or has something else to do (switch_ivr_bridge.c,
+/// `switch_ivr_multi_threaded_bridge`). `with_call` says that the other leg was called for this.
+async fn connect(session: &Session, leg: &Session, with_call: bool) {
+    let now = session.switch.now();
+    let (mine, theirs) = (session.channel.uuid.clone(), leg.channel.uuid.clone());
+    session.join(leg);
+    for (side, other) in [(session, &theirs), (leg, &mine)] {
+        let name = side
+            .switch
+            .find(other)
+            .map(|other| other.channel.data().name.clone());
+        side.channel.update(|data| {
+            data.partner = Some(other.clone());
+            data.times.bridged = now;
+            data.set_variable("bridge_channel", &name.unwrap_or_default());
+            data.set_variable("bridge_uuid", other);
+            data.set_variable("signal_bond", other);
+            data.set_variable("last_bridge_to", other);
+        });
+    }
+    let call_uuid = session.channel.data().call_uuid.clone();
+    leg.channel.update(|data| data.call_uuid = call_uuid);
+    let ids = [
+        ("Bridge-A-Unique-ID", &*mine),
+        ("Bridge-B-Unique-ID", &*theirs),
+    ];
+    session.event_with(EventName::ChannelBridge, &ids, &[]);
+    leg.redirect(Next::Exchange { with: mine.clone() });
+    let sent = [("Direction", "SEND"), ("Bridged-To", &*mine)];
+    leg.event_with(EventName::CallUpdate, &sent, &[]);
+
+    let mut wait = Wait::new(None).beside(&leg.channel);
+    loop {
+        match session.wait(&mut wait).await {
+            Stop::Interrupted | Stop::Watched => break,
+            _ => {
+                let (early, answered) = {
+                    let data = leg.channel.data();
+                    (data.early, data.answered)
+                };
+                if answered {
+                    session.answer();
+                } else if early {
+                    session.pre_answer();
+                }
+            }
+        }
+    }
+
+    let leg_cause = leg.channel.data().cause.clone();
+    session.channel.update(|data| {
+        data.partner = None;
+        data.set_variable("signal_bond", "");
+        if let Some(cause) = &leg_cause {
+            data.set_variable("last_bridge_hangup_cause", cause.switch_name());
+            data.set_variable("bridge_hangup_cause", cause.switch_name());
+        }
+        // The other leg is remembered only until here, except by a call that is over.
+        if data.cause.is_none() {
+            data.other = None;
+        }
+    });
+    session.event_with(EventName::ChannelUnbridge, &ids, &[]);
+    let still_mine = leg.channel.data().partner.as_deref() == Some(mine.as_str());
+    if leg_cause.is_none() && still_mine {
+        let my_cause = session.channel.data().cause.clone();
+        let parks = !with_call && leg.channel.flag("park_after_bridge");
+        if parks {
+            leg.channel.update(|data| data.partner = None);
+        } else {
+            leg.hangup(my_cause.unwrap_or(HangupCause::NormalClearing));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Applications about the call itself.
+
+use std::time::Duration;
+
+use genesis_proto::name::{EventName, HangupCause};
+
+use crate::switch::channel::Next;
+use crate::switch::executor::{Stop, Wait};
+use crate::switch::session::Session;
+
+pub(super) fn hangup(session: &Session, arg: &str) {
+    let cause = match arg.trim() {
+        "" => HangupCause::NormalClearing,
+        text => HangupCause::from_argument(text),
+    };
+    session.hangup(cause);
+}
+
+/// switch_ivr.c, `switch_ivr_park`: until the channel hangs up or has something else to do.
+pub(super) async fn park(session: &Session) {
+    park_while(session, Wait::new(None)).await;
+}
+
+/// Parks until the wait is over. A channel that is parked already goes on at once.
+pub(super) async fn park_while(session: &Session, mut wait: Wait<'_>) {
+    if session
+        .channel
+        .update_quietly(|data| std::mem::replace(&mut data.parked, true))
+    {
+        return;
+    }
+    session.event(EventName::ChannelPark);
+    while !matches!(
+        session.wait(&mut wait).await,
+        Stop::Interrupted | Stop::Watched
+    ) {}
+    session.channel.update_quietly(|data| data.parked = false);
+    session.event(EventName::ChannelUnpark);
+}
+
+/// `transfer extension [dialplan] [context]`.
+pub(super) fn transfer(session: &Session, arg: &str) {
+    let mut words = arg
+        .split_whitespace()
+        .filter(|word| *word != "-bleg" && *word != "-both");
+    let Some(extension) = words.next() else {
+        return;
+    };
+    let dialplan = words.next().unwrap_or("XML");
+    let context = words.next().unwrap_or("default");
+    session.transfer(extension, dialplan, context);
+}
+
+impl Session {
+    /// switch_ivr.c, `switch_ivr_session_transfer`.
+    pub(crate) fn transfer(&self, extension: &str, dialplan: &str, context: &str) {
+        let now = self.switch.now();
+        self.channel.update(|data| {
+            data.times.transferred = now;
+            data.times.profile_created = now;
+            data.profile.index += 1;
+            data.next = Some(Next::Route {
+                extension: extension.to_owned(),
+                dialplan: dialplan.to_owned(),
+                context: context.to_owned(),
+            });
+        });
+    }
+}
+
+/// `sleep ms`. Messages are carried out meanwhile and use up its time.
+pub(super) async fn sleep(session: &Session, arg: &str) {
+    let ms = arg.trim().parse().unwrap_or(0);
+    let mut wait = Wait::new(Some(Duration::from_millis(ms)));
+    while let Stop::Digit(_) | Stop::Broken = session.wait(&mut wait).await {}
+}
+
+/// `sched_hangup [+]seconds [cause]`; only relative times, on a task of its own.
+pub(super) fn sched_hangup(session: &Session, arg: &str) {
+    let mut words = arg.split_whitespace();
+    let time = words.next().unwrap_or_default().trim_start_matches('+');
+    let Ok(seconds) = time.parse::<u64>() else {
+        return;
+    };
+    let cause = words.next().map(HangupCause::from_argument);
+    let cause = cause.unwrap_or(HangupCause::AllottedTimeout);
+    if seconds == 0 {
+        return session.hangup(cause);
+    }
+    let session = session.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(seconds)) => session.hangup(cause),
+            () = session.channel.gone() => {}
+        }
+    });
+}

@@ -1,0 +1,437 @@
+//! The task of a channel: its state machine, the messages it is sent, and waiting.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use genesis_proto::name::{CallState, ChannelState, EventName, HangupCause, LogLevel};
+use tokio::time::Instant;
+
+use super::apps;
+use super::channel::{Action, Channel, Next, Queued};
+use super::session::Session;
+
+/// Why a wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The time is up.
+    Elapsed,
+    /// The channel has hung up, or is to do something else.
+    Interrupted,
+    /// `uuid_break` or the application `break`.
+    Broken,
+    /// The other end pressed a digit, and digits were asked for.
+    Digit(char),
+    /// What the caller watches has happened.
+    Watched,
+}
+
+/// A wait of an application.
+pub(crate) struct Wait<'a> {
+    left: Option<Duration>,
+    /// Applications run inside this wait do not use up its time: playback stands still then.
+    pausing: bool,
+    digits: bool,
+    /// Messages other than those somebody waits for stay in the queue.
+    only_sync: bool,
+    peer: Option<&'a Channel>,
+    until: Option<&'a (dyn Fn() -> bool + Send + Sync)>,
+}
+
+impl<'a> Wait<'a> {
+    pub(crate) fn new(time: Option<Duration>) -> Self {
+        Self {
+            left: time,
+            pausing: false,
+            digits: false,
+            only_sync: false,
+            peer: None,
+            until: None,
+        }
+    }
+
+    pub(crate) fn pausing(mut self) -> Self {
+        self.pausing = true;
+        self
+    }
+
+    pub(crate) fn for_digits(mut self) -> Self {
+        self.digits = true;
+        self
+    }
+
+    pub(crate) fn only_sync(mut self) -> Self {
+        self.only_sync = true;
+        self
+    }
+
+    /// Ends with [`Stop::Watched`] when this is true; whoever makes it true wakes the channel.
+    pub(crate) fn until(mut self, condition: &'a (dyn Fn() -> bool + Send + Sync)) -> Self {
+        self.until = Some(condition);
+        self
+    }
+
+    /// What is left of the time.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        self.left
+    }
+
+    /// Ends with [`Stop::Watched`] when this leg is no longer bridged with the waiting one.
+    pub(crate) fn beside(mut self, peer: &'a Channel) -> Self {
+        self.peer = Some(peer);
+        self
+    }
+}
+
+impl Session {
+    /// Whether the application must end: the channel hung up or has something else to do.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.channel.is_down() || self.channel.data().next.is_some()
+    }
+
+    fn peer_left(&self, peer: &Channel) -> bool {
+        peer.is_down() || peer.data().partner.as_deref() != Some(&self.channel.uuid)
+    }
+
+    /// Waits as a media application does: messages are carried out meanwhile, inside it, unless
+    /// an application with `event-lock` runs; digits arrive; it can be broken.
+    pub(crate) async fn wait(&self, wait: &mut Wait<'_>) -> Stop {
+        let mut changes = self.channel.changes();
+        let mut peer_changes = wait.peer.map(Channel::changes);
+        loop {
+            changes.mark_unchanged();
+            if let Some(changes) = &mut peer_changes {
+                changes.mark_unchanged();
+            }
+            if self.interrupted() {
+                return Stop::Interrupted;
+            }
+            if wait.peer.is_some_and(|peer| self.peer_left(peer)) {
+                return Stop::Watched;
+            }
+            if wait.until.is_some_and(|until| until()) {
+                return Stop::Watched;
+            }
+            if let Some(queued) = self.take_message(wait.only_sync) {
+                let began = Instant::now();
+                Box::pin(self.carry_out(queued)).await;
+                if !wait.pausing {
+                    wait.left = wait.left.map(|left| left.saturating_sub(began.elapsed()));
+                }
+                continue;
+            }
+            if self
+                .channel
+                .update_quietly(|data| std::mem::take(&mut data.broken))
+            {
+                return Stop::Broken;
+            }
+            if let Some(digit) = self.take_digit() {
+                if wait.digits {
+                    return Stop::Digit(digit);
+                }
+                continue;
+            }
+            if wait.left.is_some_and(|left| left.is_zero()) {
+                return Stop::Elapsed;
+            }
+            let began = Instant::now();
+            let left = wait.left;
+            tokio::select! {
+                biased;
+                _ = changes.changed() => {}
+                _ = changed(&mut peer_changes) => {}
+                _ = sleep(left) => {}
+            }
+            wait.left = left.map(|left| left.saturating_sub(began.elapsed()));
+        }
+    }
+
+    pub(crate) fn take_message(&self, only_sync: bool) -> Option<Queued> {
+        let mut data = self.channel.data();
+        if data.locks > 0 {
+            return None;
+        }
+        if only_sync {
+            let at = data.queue.iter().position(|queued| queued.done.is_some())?;
+            return data.queue.remove(at);
+        }
+        data.queue.pop_front()
+    }
+
+    /// The next digit, with its DTMF event (switch_channel.c, `switch_channel_dequeue_dtmf`).
+    fn take_digit(&self) -> Option<char> {
+        let digit = self.channel.data().dtmf.pop_front()?;
+        let text = digit.to_string();
+        let extra = [
+            ("DTMF-Digit", &*text),
+            ("DTMF-Duration", "2000"),
+            ("DTMF-Source", "RTP"),
+        ];
+        self.event_with(EventName::Dtmf, &[], &extra);
+        Some(digit)
+    }
+
+    /// Carries out a message (switch_ivr.c, `switch_ivr_parse_event`).
+    pub(crate) async fn carry_out(&self, queued: Queued) {
+        let message = &queued.message;
+        match message
+            .header("call-command")
+            .map(str::to_ascii_lowercase)
+            .as_deref()
+        {
+            Some("execute") => {
+                let app = message
+                    .header("execute-app-name")
+                    .unwrap_or_default()
+                    .to_owned();
+                let locked = message
+                    .header("event-lock")
+                    .is_some_and(super::channel::is_true)
+                    || message
+                        .header("event-lock-pri")
+                        .is_some_and(super::channel::is_true);
+                let loops = message
+                    .header("loops")
+                    .and_then(|text| text.trim().parse().ok());
+                if locked {
+                    self.channel.update(|data| data.locks += 1);
+                }
+                let ids = Ids {
+                    uuid: message.header("Event-UUID").map(str::to_owned),
+                    name: message.header("Event-UUID-Name").map(str::to_owned),
+                };
+                self.repeat(&app, &message.argument(), loops.unwrap_or(1), ids)
+                    .await;
+                if locked {
+                    self.channel
+                        .update(|data| data.locks = data.locks.saturating_sub(1));
+                }
+            }
+            Some("hangup") => {
+                let cause = message
+                    .header("hangup-cause")
+                    .map(HangupCause::from_argument);
+                self.hangup(cause.unwrap_or(HangupCause::NormalClearing));
+            }
+            _ => {}
+        }
+        self.echo_message(message);
+        if let Some(done) = queued.done {
+            // Whoever waited may have gone.
+            let _ = done.send(());
+        }
+    }
+
+    /// `loops` turns, -1 for ever; it ends when a turn took less than half a second.
+    async fn repeat(&self, app: &str, arg: &str, loops: i64, ids: Ids) {
+        let mut turn = 0;
+        loop {
+            let began = Instant::now();
+            self.execute(app, arg, ids.clone()).await;
+            turn += 1;
+            let fast = began.elapsed() < Duration::from_millis(500);
+            if (loops >= 0 && turn >= loops) || fast || self.interrupted() {
+                return;
+            }
+        }
+    }
+
+    /// Runs an application with its CHANNEL_EXECUTE and CHANNEL_EXECUTE_COMPLETE
+    /// (switch_core_session.c, `switch_core_session_exec`). An application that does not exist
+    /// hangs up the call.
+    pub(crate) fn execute<'a>(
+        &'a self,
+        app: &'a str,
+        arg: &'a str,
+        ids: Ids,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(async move {
+            let channel = &self.channel;
+            if channel.is_down() {
+                return;
+            }
+            let Some(app) = apps::find(app) else {
+                let text = format!("Invalid Application {app}");
+                self.switch.log(LogLevel::Err, Some(&channel.uuid), &text);
+                self.hangup(HangupCause::DestinationOutOfOrder);
+                return;
+            };
+            if app.needs_media && !channel.is_outbound() {
+                self.pre_answer();
+            }
+            let arg = self.expand(arg);
+            let id = ids.uuid.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+            channel.update(|data| {
+                data.set_variable("current_application_response", "");
+                data.set_variable("current_application_data", &arg);
+                data.set_variable("current_application", app.name);
+            });
+            let mut about = vec![("Application", app.name)];
+            if !arg.is_empty() {
+                about.push(("Application-Data", &arg));
+            }
+            let named = ids
+                .name
+                .as_deref()
+                .map(|name| ("Application-UUID-Name", name));
+            let mut last: Vec<(&str, &str)> = vec![("Application-UUID", &id)];
+            last.extend(named);
+            self.event_with(
+                EventName::ChannelExecute,
+                &[],
+                &[&about[..], &last[..]].concat(),
+            );
+            let after = apps::run(self, app.name, &arg).await;
+            let response = channel
+                .data()
+                .variable("current_application_response")
+                .map(str::to_owned);
+            about.push((
+                "Application-Response",
+                response.as_deref().unwrap_or("_none_"),
+            ));
+            let about = [&about[..], &last[..]].concat();
+            self.event_with(EventName::ChannelExecuteComplete, &[], &about);
+            if let apps::After::Hangup(cause) = after {
+                self.hangup(cause);
+            }
+        })
+    }
+
+    /// What an application answers: `Application-Response` of its completion.
+    pub(crate) fn respond(&self, text: &str) {
+        self.channel
+            .set_variable("current_application_response", text);
+    }
+
+    /// Puts variables in place of `${name}`.
+    pub(crate) fn expand(&self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find("${") {
+            let Some(length) = rest[at..].find('}') else {
+                break;
+            };
+            out.push_str(&rest[..at]);
+            let name = &rest[at + 2..at + length];
+            out.push_str(&self.channel.variable(name).unwrap_or_default());
+            rest = &rest[at + length + 1..];
+        }
+        out.push_str(rest);
+        out
+    }
+
+    /// The state machine (switch_core_state_machine.c, `switch_core_session_run`), until the
+    /// channel is destroyed.
+    pub(crate) async fn run(self) {
+        let mut changes = self.channel.changes();
+        while !self.channel.is_down() {
+            changes.mark_unchanged();
+            let next = self.channel.update_quietly(|data| data.next.take());
+            match next {
+                None => {
+                    // The sender lives in the channel, so this cannot fail.
+                    let _ = changes.changed().await;
+                }
+                Some(Next::Actions(actions)) => self.run_actions(actions).await,
+                Some(Next::Route {
+                    extension,
+                    dialplan,
+                    context,
+                }) => {
+                    self.route(extension, dialplan, context).await;
+                }
+                Some(Next::Exchange { with }) => self.exchange(&with).await,
+            }
+        }
+        self.finish().await;
+    }
+
+    async fn run_actions(&self, actions: Vec<Action>) {
+        self.channel.update(|data| data.hit_dialplan = true);
+        self.enter(ChannelState::Execute);
+        for action in actions {
+            if self.interrupted() {
+                return;
+            }
+            self.execute(&action.app, &action.arg, Ids::default()).await;
+        }
+        if !self.interrupted() {
+            self.hangup(HangupCause::NormalClearing);
+        }
+    }
+
+    async fn route(&self, extension: String, dialplan: String, context: String) {
+        self.channel.update(|data| {
+            data.hit_dialplan = true;
+            data.running = ChannelState::Routing;
+            data.state = ChannelState::Routing;
+            data.profile.destination_number = extension.clone();
+            data.profile.dialplan = dialplan.clone();
+            data.profile.context = context;
+        });
+        self.set_call_state(CallState::Ringing);
+        self.enter(ChannelState::Routing);
+        let actions = if dialplan.eq_ignore_ascii_case("inline") {
+            Some(crate::script::inline_actions(&extension))
+        } else {
+            self.switch.options().script.actions(&extension)
+        };
+        match actions {
+            Some(actions) => self.run_actions(actions).await,
+            None => self.hangup(HangupCause::NoRouteDestination),
+        }
+    }
+
+    /// The second leg of a bridge: it does what messages say until the bridge ends.
+    async fn exchange(&self, with: &str) {
+        self.enter(ChannelState::ExchangeMedia);
+        if let Some(peer) = self.switch.find(with) {
+            while !matches!(
+                self.wait(&mut Wait::new(None).beside(&peer.channel)).await,
+                Stop::Interrupted | Stop::Watched
+            ) {}
+        }
+        self.channel.update(|data| {
+            if data.partner.as_deref() == Some(with) {
+                data.partner = None;
+            }
+        });
+        if !self.interrupted() {
+            if self.channel.flag("park_after_bridge") {
+                let park = Action {
+                    app: "park".to_owned(),
+                    arg: String::new(),
+                };
+                self.redirect(Next::Actions(vec![park]));
+            } else {
+                self.hangup(HangupCause::NormalClearing);
+            }
+        }
+    }
+}
+
+/// The id that an application is to be known by.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ids {
+    pub(crate) uuid: Option<String>,
+    pub(crate) name: Option<String>,
+}
+
+async fn changed(changes: &mut Option<tokio::sync::watch::Receiver<u64>>) {
+    match changes {
+        // The waiting session holds the sender's channel, so this cannot fail.
+        Some(changes) => {
+            let _ = changes.changed().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}

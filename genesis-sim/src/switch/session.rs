@@ -1,0 +1,260 @@
+//! What happens to a channel, with the events that tell of it.
+
+use std::sync::Arc;
+
+use genesis_proto::name::{CallState, ChannelState, EventName, HangupCause};
+
+use super::Switch;
+use super::channel::{Channel, Next};
+use super::events::{call_state_number, put};
+
+/// A channel on its switch.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) switch: Switch,
+    pub(crate) channel: Arc<Channel>,
+}
+
+impl Session {
+    /// Fires an event about this channel.
+    pub(crate) fn event(&self, name: EventName) {
+        self.event_with(name, &[], &[]);
+    }
+
+    /// Fires an event with headers before and after those of the channel.
+    pub(crate) fn event_with(
+        &self,
+        name: EventName,
+        before: &[(&str, &str)],
+        after: &[(&str, &str)],
+    ) {
+        self.switch.emit_channel(name, &self.channel, before, after);
+    }
+
+    /// The state machine enters a state (switch_channel.c,
+    /// `switch_channel_perform_set_running_state`).
+    pub(crate) fn enter(&self, state: ChannelState) {
+        self.channel.update_quietly(|data| {
+            data.running = state.clone();
+            if data.cause.is_none() || state.is_over() {
+                data.state = state;
+            }
+        });
+        self.event(EventName::ChannelState);
+    }
+
+    pub(crate) fn set_call_state(&self, state: CallState) {
+        let number = call_state_number(&state).to_string();
+        let before = self
+            .channel
+            .update_quietly(|data| std::mem::replace(&mut data.call_state, state.clone()));
+        if before != state {
+            let extra = [
+                ("Original-Channel-Call-State", before.as_str()),
+                ("Channel-Call-State-Number", number.as_str()),
+            ];
+            self.event_with(EventName::ChannelCallstate, &extra, &[]);
+        }
+    }
+
+    /// The media is set up: one CODEC event for each way.
+    fn set_codec(&self) {
+        let fresh = self.channel.update_quietly(|data| {
+            let fresh = !std::mem::replace(&mut data.codec, true);
+            if fresh {
+                for (name, value) in [
+                    ("read_codec", "PCMU"),
+                    ("read_rate", "8000"),
+                    ("write_codec", "PCMU"),
+                    ("write_rate", "8000"),
+                ] {
+                    data.set_variable(name, value);
+                }
+            }
+            fresh
+        });
+        if fresh {
+            for way in ["read", "write"] {
+                let name = format!("channel-{way}-codec-name");
+                let rate = format!("channel-{way}-codec-rate");
+                let bits = format!("channel-{way}-codec-bit-rate");
+                let extra = [(&*name, "PCMU"), (&*rate, "8000"), (&*bits, "64000")];
+                self.event_with(EventName::Codec, &[], &extra);
+            }
+        }
+    }
+
+    /// The other end rings.
+    pub(crate) fn ring_ready(&self) {
+        let now = self.switch.now();
+        let fresh = self.channel.update_quietly(|data| {
+            let fresh = !data.ringing && !data.early && !data.answered && data.cause.is_none();
+            if fresh {
+                data.ringing = true;
+                data.times.progress = now;
+            }
+            fresh
+        });
+        if fresh {
+            self.event(EventName::ChannelProgress);
+            self.set_call_state(CallState::Ringing);
+            self.channel.wake();
+        }
+    }
+
+    /// There is early media.
+    pub(crate) fn pre_answer(&self) {
+        let now = self.switch.now();
+        let fresh = self.channel.update_quietly(|data| {
+            let fresh = !data.early && !data.answered && data.cause.is_none();
+            if fresh {
+                data.early = true;
+                data.times.progress_media = now;
+                if data.times.progress == 0 {
+                    data.times.progress = now;
+                }
+                data.set_variable("endpoint_disposition", "EARLY MEDIA");
+            }
+            fresh
+        });
+        if fresh {
+            self.set_codec();
+            self.event(EventName::ChannelProgressMedia);
+            self.set_call_state(CallState::Early);
+            self.channel.wake();
+        }
+    }
+
+    pub(crate) fn answer(&self) {
+        if !self.channel.is_outbound() {
+            self.pre_answer();
+        }
+        let now = self.switch.now();
+        let fresh = self.channel.update_quietly(|data| {
+            let fresh = !data.answered && data.cause.is_none();
+            if fresh {
+                data.answered = true;
+                data.times.answered = now;
+                data.set_variable("endpoint_disposition", "ANSWER");
+            }
+            fresh
+        });
+        if fresh {
+            self.set_codec();
+            self.event(EventName::ChannelAnswer);
+            self.set_call_state(CallState::Active);
+            self.channel.wake();
+        }
+    }
+
+    /// Hangs up: CHANNEL_HANGUP now, the rest when the channel's own task gets to it.
+    pub(crate) fn hangup(&self, cause: HangupCause) {
+        if self.channel.mark_hung_up(cause, self.switch.now()) {
+            self.event(EventName::ChannelHangup);
+            self.channel.announce_hangup();
+        }
+    }
+
+    /// Replaces what the channel does.
+    pub(crate) fn redirect(&self, next: Next) {
+        self.channel.update(|data| data.next = Some(next));
+    }
+
+    /// `uuid_hold`. False when the channel has not been answered.
+    pub(crate) fn hold(&self) -> bool {
+        let now = self.switch.now();
+        let fresh = self.channel.update_quietly(|data| {
+            if data.held || !data.answered {
+                return false;
+            }
+            data.held = true;
+            data.times.last_hold = now;
+            true
+        });
+        if fresh {
+            self.set_call_state(CallState::Held);
+            self.event(EventName::ChannelHold);
+        }
+        fresh
+    }
+
+    /// `uuid_hold off`. False when it was not on hold.
+    pub(crate) fn unhold(&self) -> bool {
+        let now = self.switch.now();
+        let fresh = self.channel.update_quietly(|data| {
+            let fresh = std::mem::replace(&mut data.held, false);
+            if fresh {
+                data.times.hold_accum += now.saturating_sub(data.times.last_hold);
+            }
+            fresh
+        });
+        if fresh {
+            self.set_call_state(CallState::Unheld);
+            self.set_call_state(CallState::Active);
+            self.event(EventName::ChannelUnhold);
+        }
+        fresh
+    }
+
+    /// The caller ID of a leg that was called turns round when it begins to act for itself
+    /// (switch_channel.c, `switch_channel_flip_cid`).
+    pub(crate) fn flip_caller_id(&self) {
+        let fresh = self.channel.update_quietly(|data| {
+            if data.variable("channel_cid_flipped").is_some() {
+                return false;
+            }
+            let profile = &mut data.profile;
+            profile.logical_inbound = true;
+            std::mem::swap(&mut profile.caller_id_name, &mut profile.callee_id_name);
+            std::mem::swap(&mut profile.caller_id_number, &mut profile.callee_id_number);
+            let (name, number) = (
+                profile.callee_id_name.clone(),
+                profile.callee_id_number.clone(),
+            );
+            data.set_variable("pre_transfer_caller_id_name", &name);
+            data.set_variable("pre_transfer_caller_id_number", &number);
+            data.set_variable("channel_cid_flipped", "yes");
+            true
+        });
+        if fresh {
+            self.event_with(EventName::CallUpdate, &[("Direction", "RECV")], &[]);
+        }
+    }
+
+    /// Two legs know each other from now on.
+    pub(crate) fn join(&self, other: &Session) {
+        let mine = self.channel.as_other_leg(true);
+        let theirs = other.channel.as_other_leg(false);
+        self.channel.update(|data| data.other = Some(theirs));
+        other.channel.update(|data| data.other = Some(mine));
+    }
+
+    /// The event that `uuid_dump` writes.
+    pub(crate) fn dump(&self) -> genesis_proto::event::EventBuilder {
+        let name = EventName::ChannelData;
+        let mut event = self.switch.begin_event(&name);
+        super::events::put_channel(&mut event, &self.channel, &name);
+        event
+    }
+
+    /// The headers of the reply to `connect`, with the caller profile in front.
+    pub(crate) fn dump_with_profile(&self) -> genesis_proto::event::EventBuilder {
+        let name = EventName::ChannelData;
+        let mut event = self.switch.begin_event(&name);
+        super::events::put_channel_data(&mut event, &self.channel);
+        event
+    }
+
+    /// Echoes a message that was carried out.
+    pub(crate) fn echo_message(&self, message: &super::ChannelMessage) {
+        self.switch.emit(EventName::PrivateCommand, |event| {
+            super::events::put_channel(event, &self.channel, &EventName::PrivateCommand);
+            if message.header("Command").is_none() {
+                put(event, "Command", format!("sendmsg {}", self.channel.uuid));
+            }
+            for (name, value) in &message.headers {
+                put(event, name, value);
+            }
+        });
+    }
+}
