@@ -43,10 +43,13 @@ use crate::{Error, Frame, Headers};
 /// ```
 #[derive(Clone)]
 pub struct Event {
-    frame: Frame,
     format: EventFormat,
+    /// Of a plain event these share the bytes of the frame.
     headers: Headers,
     body: Body,
+    /// The frame of a JSON or XML event, whose headers were read out of it.
+    document: Option<Frame>,
+    offset: u64,
 }
 
 #[derive(Clone)]
@@ -65,8 +68,9 @@ struct Document {
 }
 
 impl Event {
-    /// Reads the event that `frame` carries. A plain event is not copied and not yet indexed;
-    /// a JSON or XML document is read at once.
+    /// Reads the event that `frame` carries; [`TryFrom<Frame>`](#impl-TryFrom<Frame>-for-Event)
+    /// does the same and saves a reference count. A plain event is not copied and not yet
+    /// indexed; a JSON or XML document is read at once.
     ///
     /// The outbound `connect` reply, which is itself a serialised event, is read as one.
     ///
@@ -76,66 +80,40 @@ impl Event {
     /// malformed XML for header names that XML does not allow). The frame is not lost: the caller
     /// still has it.
     pub fn from_frame(frame: &Frame) -> Result<Self, Error> {
-        let body = frame.body().unwrap_or(b"");
-        match frame.kind() {
-            FrameKind::Event(EventFormat::Plain) => {
-                let start = (frame.raw().len() - body.len()) as u32;
-                Ok(Self::plain(frame.clone(), start))
-            }
-            FrameKind::Event(EventFormat::Json) => {
-                let document = read_json(body).map_err(|e| e.placed_at(frame.offset()))?;
-                Ok(Self::from_document(frame, EventFormat::Json, document))
-            }
-            FrameKind::Event(EventFormat::Xml) => {
-                let document = read_xml(body).map_err(|e| e.placed_at(frame.offset()))?;
-                Ok(Self::from_document(frame, EventFormat::Xml, document))
-            }
-            _ => {
-                let headers = frame.headers();
-                if headers.encoding() == Encoding::Percent {
-                    let format = EventFormat::Plain;
-                    return Ok(Self {
-                        frame: frame.clone(),
-                        format,
-                        headers,
-                        body: Body::None,
-                    });
-                }
-                Err(Error::malformed(
-                    format!("a frame of type {:?} is no event", frame.content_type()),
-                    frame.offset(),
-                ))
-            }
-        }
+        Self::try_from(frame.clone()).map_err(|unreadable| unreadable.error)
     }
 
     fn plain(frame: Frame, start: u32) -> Self {
-        let bytes = frame.raw();
-        let whole = EventRef::parse(&bytes[start as usize..]);
-        let head_end = start + whole.header_block().len() as u32;
-        let body = match whole.body() {
+        let offset = frame.offset();
+        let bytes = frame.into_raw();
+        let (block, body) = EventRef::parse(&bytes[start as usize..]).split();
+        let head_end = start + block.len() as u32;
+        let body = match body {
             Some(body) => Body::Range((bytes.len() - body.len()) as u32, bytes.len() as u32),
             None => Body::None,
         };
-        let headers = Headers::new(bytes.clone(), (start, head_end), Encoding::Percent);
+        let headers = Headers::new(bytes, (start, head_end), Encoding::Percent);
         Self {
-            frame,
             format: EventFormat::Plain,
             headers,
             body,
+            document: None,
+            offset,
         }
     }
 
-    fn from_document(frame: &Frame, format: EventFormat, document: Document) -> Self {
+    fn from_document(frame: Frame, format: EventFormat, document: Document) -> Self {
         let body = match document.body {
             Some(body) => Body::Owned(Bytes::from(body)),
             None => Body::None,
         };
+        let offset = frame.offset();
         Self {
-            frame: frame.clone(),
             format,
             headers: document.headers,
             body,
+            document: Some(frame),
+            offset,
         }
     }
 
@@ -193,7 +171,7 @@ impl Event {
     pub fn body(&self) -> Option<&[u8]> {
         match &self.body {
             Body::None => None,
-            Body::Range(start, end) => Some(&self.frame.raw()[*start as usize..*end as usize]),
+            Body::Range(start, end) => Some(&self.headers.shared()[*start as usize..*end as usize]),
             Body::Owned(bytes) => Some(bytes),
         }
     }
@@ -208,14 +186,17 @@ impl Event {
         self.format
     }
 
-    /// The frame it came in.
-    pub fn frame(&self) -> &Frame {
-        &self.frame
-    }
-
     /// Every byte of the frame it came in.
     pub fn raw(&self) -> &Bytes {
-        self.frame.raw()
+        match &self.document {
+            Some(frame) => frame.raw(),
+            None => self.headers.shared(),
+        }
+    }
+
+    /// Where in the stream its frame began, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// What routing needs, found by one scan without an index for plain events.
@@ -283,6 +264,61 @@ impl Event {
     /// nothing of loss: it has holes and inversions in normal operation.
     pub fn timestamp_micros(&self) -> Option<u64> {
         self.get("Event-Date-Timestamp")?.parse().ok()
+    }
+}
+
+/// A frame that could not be read as an event.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    /// The frame, whole.
+    pub frame: Frame,
+    /// What is wrong with it.
+    pub error: Error,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+impl TryFrom<Frame> for Event {
+    type Error = Unreadable;
+
+    fn try_from(frame: Frame) -> Result<Self, Unreadable> {
+        let body = frame.body().unwrap_or(b"");
+        let read = match frame.kind() {
+            FrameKind::Event(EventFormat::Plain) => {
+                let start = (frame.raw().len() - body.len()) as u32;
+                return Ok(Self::plain(frame, start));
+            }
+            FrameKind::Event(EventFormat::Json) => (EventFormat::Json, read_json(body)),
+            FrameKind::Event(EventFormat::Xml) => (EventFormat::Xml, read_xml(body)),
+            _ => {
+                let headers = frame.headers();
+                if headers.encoding() == Encoding::Percent {
+                    return Ok(Self {
+                        format: EventFormat::Plain,
+                        headers,
+                        body: Body::None,
+                        document: None,
+                        offset: frame.offset(),
+                    });
+                }
+                let text = format!("a frame of type {:?} is no event", frame.content_type());
+                let error = Error::malformed(text, frame.offset());
+                return Err(Unreadable { frame, error });
+            }
+        };
+        match read {
+            (format, Ok(document)) => Ok(Self::from_document(frame, format, document)),
+            (_, Err(error)) => {
+                let error = error.placed_at(frame.offset());
+                Err(Unreadable { frame, error })
+            }
+        }
     }
 }
 
