@@ -55,7 +55,10 @@ impl Drain {
     pub async fn start(&self, patience: Duration, then: AtDeadline) {
         self.order.send_if_modified(|order| {
             let first = order.is_none();
-            order.get_or_insert(Order { deadline: Instant::now() + patience, then });
+            order.get_or_insert(Order {
+                deadline: Instant::now() + patience,
+                then,
+            });
             first
         });
         let mut count = self.count.subscribe();
@@ -78,7 +81,10 @@ impl Drain {
     /// Counts a session for as long as the guard lives.
     pub(super) fn enter(&self) -> Entered {
         self.count.send_modify(|count| *count += 1);
-        Entered { drain: self.clone(), id: None }
+        Entered {
+            drain: self.clone(),
+            id: None,
+        }
     }
 
     /// Ends what is live, as the order says.
@@ -88,9 +94,10 @@ impl Drain {
             let client = client.timeout(Duration::from_secs(2));
             let said = match then {
                 AtDeadline::Resume => client.send(Command::resume()).await.map(drop),
-                AtDeadline::Hangup(cause) => {
-                    client.message(None, &Message::Hangup(cause.clone())).await.map(drop)
-                }
+                AtDeadline::Hangup(cause) => client
+                    .message(None, &Message::Hangup(cause.clone()))
+                    .await
+                    .map(drop),
             };
             if let Err(error) = said {
                 tracing::warn!(%error, "a call could not be handed back at the deadline of the drain");
@@ -102,7 +109,9 @@ impl Drain {
 
 impl fmt::Debug for Drain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Drain").field("sessions", &self.sessions()).finish_non_exhaustive()
+        f.debug_struct("Drain")
+            .field("sessions", &self.sessions())
+            .finish_non_exhaustive()
     }
 }
 

@@ -38,8 +38,16 @@ impl SocketMode {
     pub(crate) fn from_headers(headers: &Headers) -> Self {
         let is = |name: &str, value: &str| headers.get(name).is_some_and(|v| v == value);
         Self {
-            mode: if is("Socket-Mode", "async") { Mode::Async } else { Mode::Sync },
-            control: if is("Control", "full") { Control::Full } else { Control::SingleChannel },
+            mode: if is("Socket-Mode", "async") {
+                Mode::Async
+            } else {
+                Mode::Sync
+            },
+            control: if is("Control", "full") {
+                Control::Full
+            } else {
+                Control::SingleChannel
+            },
         }
     }
 

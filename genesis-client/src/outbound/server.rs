@@ -51,7 +51,10 @@ impl Outbound {
     /// Starts with the defaults: peers on loopback only, at most 10,000 sessions at once,
     /// `myevents` on, and a linger of 5 s on sockets that know it.
     pub fn builder() -> OutboundBuilder {
-        let loopback = [IpAddr::from([127, 0, 0, 0]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])];
+        let loopback = [
+            IpAddr::from([127, 0, 0, 0]),
+            IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        ];
         let prefixes = [8, 128];
         let allow = loopback
             .into_iter()
@@ -63,7 +66,10 @@ impl Outbound {
                 allow,
                 max_sessions: 10_000,
                 options: Options::default(),
-                setup: Setup { myevents: true, linger: Some(LINGER) },
+                setup: Setup {
+                    myevents: true,
+                    linger: Some(LINGER),
+                },
             },
         }
     }
@@ -132,7 +138,12 @@ impl Outbound {
         if let Some(order) = order {
             finish(&self.drain, &mut sessions, order.deadline).await;
             self.drain.end_all(&order.then).await;
-            finish(&self.drain, &mut sessions, Instant::now() + Duration::from_secs(1)).await;
+            finish(
+                &self.drain,
+                &mut sessions,
+                Instant::now() + Duration::from_secs(1),
+            )
+            .await;
         }
         sessions.shutdown().await;
         Ok(())
@@ -180,8 +191,13 @@ async fn serve_one<H, F>(
     if let Err(error) = tune(&stream, config.options.tcp_keepalive) {
         tracing::debug!(%error, %peer, "TCP options could not be set");
     }
-    let opened =
-        Session::open(Box::new(stream), Some(peer), config.options.clone(), config.setup).await;
+    let opened = Session::open(
+        Box::new(stream),
+        Some(peer),
+        config.options.clone(),
+        config.setup,
+    )
+    .await;
     let session = match opened {
         Ok(session) => session,
         Err(error) => {
@@ -253,7 +269,11 @@ impl OutboundBuilder {
             let text = format!("cannot listen on {shown}: {error}");
             Error::new(ErrorKind::Connect, text).with_source(error)
         })?;
-        Ok(Outbound { listener, config: Arc::new(self.config), drain: Drain::new() })
+        Ok(Outbound {
+            listener,
+            config: Arc::new(self.config),
+            drain: Drain::new(),
+        })
     }
 }
 

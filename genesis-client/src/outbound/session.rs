@@ -99,7 +99,10 @@ impl Session {
         let reply = match link.open(options.connect_timeout).await? {
             Opened::Outbound(reply) => reply,
             Opened::Inbound(_) => {
-                return Err(Error::new(ErrorKind::Protocol, "the peer asked for a password"));
+                return Err(Error::new(
+                    ErrorKind::Protocol,
+                    "the peer asked for a password",
+                ));
             }
         };
         let data = Event::from_frame(reply.frame())?;
@@ -111,7 +114,12 @@ impl Session {
         common.set_probes(mode.is_async() && mode.is_full());
         let (requests, receiver) = mpsc::unbounded_channel();
         let mut core = Core::new(common.clone(), receiver);
-        core.outbound_up(link.session(), mode, setup.myevents.then(my_events), setup.linger);
+        core.outbound_up(
+            link.session(),
+            mode,
+            setup.myevents.then(my_events),
+            setup.linger,
+        );
         tokio::spawn(async move {
             let reason = link.run(&mut core).await;
             core.link_lost(&reason);
@@ -119,7 +127,13 @@ impl Session {
             core.close(reason);
         });
         let shared = Shared::new(common, requests, Some(mode), Some(uuid.clone()));
-        Ok(Self { client: Client::new(Arc::new(shared)), data, uuid, mode, peer })
+        Ok(Self {
+            client: Client::new(Arc::new(shared)),
+            data,
+            uuid,
+            mode,
+            peer,
+        })
     }
 
     /// Speaks with a switch over a transport of any kind on which it has just connected to us. For
@@ -137,7 +151,10 @@ impl Session {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
-        let setup = Setup { myevents: true, linger: Some(super::server::LINGER) };
+        let setup = Setup {
+            myevents: true,
+            linger: Some(super::server::LINGER),
+        };
         Self::open(Box::new(io), None, options, setup).await
     }
 
@@ -194,7 +211,9 @@ impl Session {
     /// Safe.
     pub async fn events(&self) -> Result<EventStream> {
         let names: Vec<EventName> = my_events().names().cloned().collect();
-        self.client.subscribe(Subscription::new().events(names).channel(&self.uuid)).await
+        self.client
+            .subscribe(Subscription::new().events(names).channel(&self.uuid))
+            .await
     }
 
     /// Runs an application on the channel; see [`Client::execute`].
@@ -240,7 +259,10 @@ impl Session {
     ///
     /// As [`Client::send`].
     pub async fn current_variable(&self, name: &str) -> Result<Option<String>> {
-        let reply = self.client.api(&format!("uuid_getvar {} {name}", self.uuid)).await?;
+        let reply = self
+            .client
+            .api(&format!("uuid_getvar {} {name}", self.uuid))
+            .await?;
         let value = reply.text();
         Ok((value != "_undef_" && !reply.is_empty_output()).then(|| value.into_owned()))
     }
@@ -314,6 +336,9 @@ impl Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("uuid", &self.uuid).field("mode", &self.mode).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("uuid", &self.uuid)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
     }
 }
