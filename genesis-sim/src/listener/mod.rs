@@ -156,10 +156,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Listener<S> {
         let first_command = Instant::now() + self.connection.options().auth_timeout;
         let mut close = None;
         loop {
-            let (plan, end) = {
+            let (mut plan, end) = {
                 let orders = self.guard.orders.borrow_and_update();
                 (orders.plan.clone(), orders.end)
             };
+            // replies to what came last are lost with the line
+            plan.stall_writes |= self.link.received_enough(&plan);
             match end {
                 Some(End::Cut) => return Over::Dead,
                 Some(End::Slow) => return Over::Killed(Goodbye::LostEvents),
