@@ -1,8 +1,49 @@
 //! `genesis sim`: a simulated FreeSWITCH.
+
+use genesis_sim::Sim as Switch;
+use genesis_sim::script::Script;
+use serde::Serialize;
+
+use super::interrupted;
 use crate::cli::Sim;
 use crate::exit::Failure;
-use crate::output::Output;
+use crate::output::{Output, style};
 
-pub(crate) async fn run(_: Sim, _: &mut Output) -> Result<(), Failure> {
-    Err(Failure::failed("not there yet"))
+#[derive(Serialize)]
+struct Listening {
+    listening: String,
+}
+
+pub(crate) async fn run(options: Sim, output: &mut Output) -> Result<(), Failure> {
+    let script = match &options.script {
+        Some(path) => Script::from_file(path).map_err(|error| Failure::usage(error.to_string()))?,
+        None => Script::new(),
+    };
+    let listen = options.listen;
+    let cannot = |error| Failure::failed(format!("cannot listen on {listen}: {error}"));
+    let sim = Switch::builder()
+        .password(&options.password)
+        .listen(&listen.to_string())
+        .switch(|switch| switch.script = script)
+        .start()
+        .await
+        .map_err(cannot)?;
+    let address = sim.addr().unwrap_or(listen).to_string();
+    if output.json {
+        output.object(&Listening { listening: address })?;
+    } else {
+        let bold = output.style(style::BOLD);
+        output.line(&format!(
+            "simulated FreeSWITCH listens on {bold}{address}{bold:#}"
+        ))?;
+    }
+    output.flush()?;
+    if !listen.ip().is_loopback() {
+        tracing::warn!(
+            "{listen} can be reached from other machines: whoever knows the password is let in"
+        );
+    }
+    interrupted().await?;
+    sim.shutdown().await;
+    Ok(())
 }
