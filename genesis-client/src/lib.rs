@@ -30,6 +30,10 @@ mod stats;
 mod subscription;
 
 pub use client::{Client, LinkState};
+pub use consumer::{
+    Consumer, ConsumerStats, FailureCause, HandlerFailure, HandlerResult, Lane, Missed,
+    RunningConsumer,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use execute::Execution;
 pub use filter::HeaderFilter;
@@ -38,8 +42,11 @@ pub use inbound::{Inbound, InboundBuilder};
 pub use job::{Job, JobResult};
 pub use log::{LogItem, LogStream};
 pub use options::{Options, Reconnect};
-pub use outbound::{AtDeadline, Control, Drain, Mode, Outbound, OutboundBuilder, Session, SocketMode};
+pub use outbound::{
+    AtDeadline, Control, Drain, Mode, Outbound, OutboundBuilder, Session, SocketMode,
+};
 pub use queue::Overflow;
+pub use resync::{Change, Changes, ChannelRow, ChannelSnapshot};
 
 pub use stats::Stats;
 pub use subscription::{EventStream, Gap, Item, Subscription};
