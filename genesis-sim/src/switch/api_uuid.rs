@@ -310,15 +310,11 @@ impl Switch {
             // The bridged leg, if any, hears them.
             let partner = session.channel.data().partner.clone();
             if let Some(partner) = partner.and_then(|uuid| self.find_up(&uuid)) {
-                partner
-                    .channel
-                    .update(|data| data.dtmf.extend(dtmf(digits_only)));
+                partner.channel.update(|data| data.press(dtmf(digits_only)));
             }
             return format!("+OK {uuid} sent DTMF {digits}.\n");
         }
-        session
-            .channel
-            .update(|data| data.dtmf.extend(dtmf(digits_only)));
+        session.channel.update(|data| data.press(dtmf(digits_only)));
         format!("+OK {uuid} received DTMF {digits}.\n")
     }
 

@@ -56,6 +56,9 @@ pub(crate) struct OtherLeg {
     pub(crate) times: Times,
 }
 
+/// Digits that may wait to be read (switch_types.h, `SWITCH_DTMF_LOG_LEN`).
+const MAX_DTMF: usize = 1000;
+
 /// An application with its argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Action {
@@ -124,6 +127,8 @@ pub(crate) struct Data {
     pub(crate) dtmf: VecDeque<char>,
     /// A break was asked for and no application has seen it.
     pub(crate) broken: bool,
+    /// How many messages are being carried out, one inside the other.
+    pub(crate) depth: u32,
     /// How many running applications hold `event-lock`.
     pub(crate) locks: u32,
     pub(crate) held: bool,
@@ -185,6 +190,7 @@ impl Channel {
             queue: VecDeque::new(),
             dtmf: VecDeque::new(),
             broken: false,
+            depth: 0,
             locks: 0,
             held: false,
             recording: Vec::new(),
@@ -389,6 +395,12 @@ impl Data {
         if !value.is_empty() {
             self.variables.push((name.to_owned(), value.to_owned()));
         }
+    }
+
+    /// The other end pressed digits; what nobody reads is bounded, as in the switch.
+    pub(crate) fn press(&mut self, digits: impl Iterator<Item = char>) {
+        let room = MAX_DTMF.saturating_sub(self.dtmf.len());
+        self.dtmf.extend(digits.take(room));
     }
 
     pub(crate) fn answer_state(&self) -> AnswerState {

@@ -159,7 +159,7 @@ pub(crate) fn put_channel(event: &mut EventBuilder, channel: &Channel, name: &Ev
         &data.profile,
         &data.times,
         Some(&data.name),
-        { &channel.uuid },
+        &channel.uuid,
     );
     if let Some(other) = &data.other {
         put(

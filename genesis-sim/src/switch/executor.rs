@@ -11,6 +11,9 @@ use super::apps;
 use super::channel::{Action, Channel, Next, Queued};
 use super::session::Session;
 
+/// How many messages may run one inside the other; more wait until one of them has ended.
+const MAX_DEPTH: u32 = 16;
+
 /// Why a wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -149,7 +152,7 @@ impl Session {
 
     pub(crate) fn take_message(&self, only_sync: bool) -> Option<Queued> {
         let mut data = self.channel.data();
-        if data.locks > 0 {
+        if data.locks > 0 || data.depth >= MAX_DEPTH {
             return None;
         }
         if only_sync {
@@ -175,6 +178,7 @@ impl Session {
     /// Carries out a message (switch_ivr.c, `switch_ivr_parse_event`).
     pub(crate) async fn carry_out(&self, queued: Queued) {
         let message = &queued.message;
+        self.channel.update_quietly(|data| data.depth += 1);
         match message
             .header("call-command")
             .map(str::to_ascii_lowercase)
@@ -216,6 +220,7 @@ impl Session {
             }
             _ => {}
         }
+        self.channel.update_quietly(|data| data.depth -= 1);
         self.echo_message(message);
         if let Some(done) = queued.done {
             // Whoever waited may have gone.
@@ -326,8 +331,12 @@ impl Session {
     /// channel is destroyed.
     pub(crate) async fn run(self) {
         let mut changes = self.channel.changes();
-        while !self.channel.is_down() {
+        loop {
+            // Before looking, so that nothing that happens from here on is missed.
             changes.mark_unchanged();
+            if self.channel.is_down() {
+                break;
+            }
             let next = self.channel.update_quietly(|data| data.next.take());
             match next {
                 None => {
@@ -344,6 +353,8 @@ impl Session {
                 }
                 Some(Next::Exchange { with }) => self.exchange(&with).await,
             }
+            // A dialplan of transfers alone must not keep others from running.
+            tokio::task::yield_now().await;
         }
         self.finish().await;
     }
@@ -398,17 +409,34 @@ impl Session {
                 data.partner = None;
             }
         });
-        if !self.interrupted() {
-            if self.channel.flag("park_after_bridge") {
-                let park = Action {
-                    app: "park".to_owned(),
-                    arg: String::new(),
-                };
-                self.redirect(Next::Actions(vec![park]));
+        if !self.interrupted() && !self.go_elsewhere_after_bridge() {
+            let answered = self.channel.data().answered;
+            self.hangup(if answered {
+                HangupCause::NormalClearing
             } else {
-                self.hangup(HangupCause::NormalClearing);
-            }
+                HangupCause::OriginatorCancel
+            });
         }
+    }
+
+    /// Does what `park_after_bridge` and `transfer_after_bridge` say, if they say something.
+    pub(crate) fn go_elsewhere_after_bridge(&self) -> bool {
+        if self.channel.flag("park_after_bridge") {
+            let park = Action {
+                app: "park".to_owned(),
+                arg: String::new(),
+            };
+            self.redirect(Next::Actions(vec![park]));
+            return true;
+        }
+        let Some(target) = self.channel.variable("transfer_after_bridge") else {
+            return false;
+        };
+        let mut words = target.split(':');
+        let extension = words.next().unwrap_or_default();
+        let dialplan = words.next().unwrap_or("XML");
+        self.transfer(extension, dialplan, words.next().unwrap_or("default"));
+        true
     }
 }
 

@@ -244,11 +244,12 @@ impl Switch {
     pub fn fire(&self, builder: EventBuilder) {
         let given = builder.build();
         let name = given.name();
+        let has_body = given.body().is_some();
         self.inner.events.publish(|| {
             let mut event = self.begin_event(&name);
             for header in given.headers().iter() {
                 let key = header.name();
-                if is_core(&key) {
+                if is_core(&key) || (has_body && key.eq_ignore_ascii_case("Content-Length")) {
                     continue;
                 }
                 match header.array() {
@@ -336,30 +337,37 @@ impl Switch {
     /// A command that was begun is not undone: a call that is being made goes on ringing until
     /// its own timeout.
     pub async fn api(&self, command: &str, args: &str) -> String {
-        let name = EventName::Api;
-        let begun = self.begin_event(&name);
-        let output = match self.call_api(command, args).await {
-            Some(output) => output,
-            None => match crate::api::general(self, command, args).await {
-                Some(output) => output,
-                None => format!("-ERR {command} Command not found!\n"),
-            },
+        let begun = self.begin_event(&EventName::Api);
+        if command == "originate" {
+            // It goes on when nobody waits for it any more.
+            let (switch, args) = (self.clone(), args.to_owned());
+            let call = tokio::spawn(async move {
+                let output = switch.api_originate(&args).await;
+                switch.end_api(begun, "originate", &args);
+                output
+            });
+            return call.await.unwrap_or_else(|_| "-ERR CRASH\n".to_owned());
+        }
+        let own = match command {
+            "show" => self.api_show(args),
+            _ => self.api_uuid(command, args),
         };
-        self.emit_begun(name, begun, |event| {
+        let output = match own {
+            Some(output) => Some(output),
+            None => crate::api::general(self, command, args).await,
+        };
+        self.end_api(begun, command, args);
+        output.unwrap_or_else(|| format!("-ERR {command} Command not found!\n"))
+    }
+
+    /// Fires the API event that began with the command.
+    fn end_api(&self, begun: EventBuilder, command: &str, args: &str) {
+        self.emit_begun(EventName::Api, begun, |event| {
             put(event, "API-Command", command);
             if !args.is_empty() {
                 put(event, "API-Command-Argument", args);
             }
         });
-        output
-    }
-
-    async fn call_api(&self, command: &str, args: &str) -> Option<String> {
-        Some(match command {
-            "originate" => self.api_originate(args).await,
-            "show" => return self.api_show(args),
-            _ => return self.api_uuid(command, args),
-        })
     }
 
     /// Whether a call leg with this Unique-ID is up.

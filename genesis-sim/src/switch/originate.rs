@@ -109,8 +109,7 @@ impl Drop for Ringing {
 }
 
 impl Switch {
-    /// The command `originate` (mod_commands.c, `originate_function`). It goes on when nobody
-    /// waits for it any more.
+    /// The command `originate` (mod_commands.c, `originate_function`).
     pub(super) async fn api_originate(&self, args: &str) -> String {
         let count = Originate::words(args).len();
         if args.trim().is_empty() || !(2..=7).contains(&count) {
@@ -123,9 +122,7 @@ impl Switch {
                 return "-ERR DESTINATION_OUT_OF_ORDER\n".to_owned();
             }
         };
-        let switch = self.clone();
-        let call = tokio::spawn(async move { switch.run_originate(&originate).await });
-        call.await.unwrap_or_else(|_| "-ERR CRASH\n".to_owned())
+        self.run_originate(&originate).await
     }
 
     async fn run_originate(&self, originate: &Originate) -> String {

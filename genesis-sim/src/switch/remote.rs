@@ -37,7 +37,9 @@ async fn play(session: &Session, destination: &Destination) {
     let press = async {
         for digit in destination.digits.chars() {
             tokio::time::sleep(destination.digit_gap).await;
-            session.channel.update(|data| data.dtmf.push_back(digit));
+            session
+                .channel
+                .update(|data| data.press(std::iter::once(digit)));
         }
     };
     match hangup_at {

@@ -4,7 +4,7 @@ use genesis_proto::dial::DialString;
 use genesis_proto::name::{EventName, HangupCause, LogLevel};
 
 use super::After;
-use crate::switch::channel::Next;
+use crate::switch::channel::{Next, is_true};
 use crate::switch::executor::{Stop, Wait};
 use crate::switch::originate::Dial;
 use crate::switch::session::Session;
@@ -41,8 +41,8 @@ pub(super) async fn bridge(session: &Session, arg: &str) -> After {
             } else {
                 session.pre_answer();
             }
-            connect(session, &leg, true).await;
-            after_bridge(session)
+            let cause = connect(session, &leg).await;
+            after_bridge(session, &leg, cause)
         }
         Err(cause) => failed(session, cause),
     }
@@ -62,9 +62,7 @@ fn failed(session: &Session, cause: HangupCause) -> After {
         cause,
         HangupCause::NoAnswer | HangupCause::NoUserResponse | HangupCause::OriginatorCancel
     );
-    let listed = |list: &str| {
-        super::super::channel::is_true(list) || list.split(',').any(|word| word.trim() == name)
-    };
+    let listed = |list: &str| is_true(list) || list.split(',').any(|word| word.trim() == name);
     let asked = session
         .channel
         .variable("continue_on_fail")
@@ -86,12 +84,23 @@ fn dial_status(cause: &HangupCause) -> &'static str {
     }
 }
 
-fn after_bridge(session: &Session) -> After {
-    if !session.interrupted() && session.channel.flag("hangup_after_bridge") {
-        After::Hangup(HangupCause::NormalClearing)
-    } else {
-        After::Continue
+fn after_bridge(session: &Session, leg: &Session, cause: Option<HangupCause>) -> After {
+    if session.interrupted() {
+        return After::Continue;
     }
+    let answered = leg.channel.data().answered;
+    let cause = cause.unwrap_or(HangupCause::NormalClearing);
+    let hangup = session
+        .channel
+        .variable("hangup_after_bridge")
+        .unwrap_or_default();
+    if hangup.eq_ignore_ascii_case("explicit") {
+        return After::Hangup(cause);
+    }
+    if answered && !session.go_elsewhere_after_bridge() && is_true(&hangup) {
+        return After::Hangup(cause);
+    }
+    After::Continue
 }
 
 /// What `uuid_bridge` makes its first leg do.
@@ -99,19 +108,16 @@ pub(super) async fn uuid_bridge(session: &Session, arg: &str) -> After {
     let Some(other) = session.switch.find_up(arg.trim()) else {
         return After::Continue;
     };
-    connect(session, &other, false).await;
-    if !session.interrupted() && !session.channel.flag("park_after_bridge") {
-        return After::Hangup(HangupCause::NormalClearing);
+    let cause = connect(session, &other).await;
+    if session.interrupted() || session.go_elsewhere_after_bridge() {
+        return After::Continue;
     }
-    if !session.interrupted() {
-        super::call::park(session).await;
-    }
-    After::Continue
+    After::Hangup(cause.unwrap_or(HangupCause::NormalClearing))
 }
 
 /// Bridges until one leg hangs up or has something else to do (switch_ivr_bridge.c,
-/// `switch_ivr_multi_threaded_bridge`). `with_call` says that the other leg was called for this.
-async fn connect(session: &Session, leg: &Session, with_call: bool) {
+/// `switch_ivr_multi_threaded_bridge`). Returns the cause of the other leg when it hung up.
+async fn connect(session: &Session, leg: &Session) -> Option<HangupCause> {
     let now = session.switch.now();
     let (mine, theirs) = (session.channel.uuid.clone(), leg.channel.uuid.clone());
     session.join(leg);
@@ -172,14 +178,5 @@ async fn connect(session: &Session, leg: &Session, with_call: bool) {
         }
     });
     session.event_with(EventName::ChannelUnbridge, &ids, &[]);
-    let still_mine = leg.channel.data().partner.as_deref() == Some(mine.as_str());
-    if leg_cause.is_none() && still_mine {
-        let my_cause = session.channel.data().cause.clone();
-        let parks = !with_call && leg.channel.flag("park_after_bridge");
-        if parks {
-            leg.channel.update(|data| data.partner = None);
-        } else {
-            leg.hangup(my_cause.unwrap_or(HangupCause::NormalClearing));
-        }
-    }
+    leg_cause
 }

@@ -51,11 +51,24 @@ pub(super) fn transfer(session: &Session, arg: &str) {
     session.transfer(extension, dialplan, context);
 }
 
+/// How many transfers one call may make, unless its variable `max_forwards` says otherwise.
+const MAX_FORWARDS: i64 = 70;
+
 impl Session {
-    /// switch_ivr.c, `switch_ivr_session_transfer`.
+    /// switch_ivr.c, `switch_ivr_session_transfer`. Each transfer takes one from `max_forwards`;
+    /// without any left the call is hung up with EXCHANGE_ROUTING_ERROR.
     pub(crate) fn transfer(&self, extension: &str, dialplan: &str, context: &str) {
+        let left = self.channel.variable("max_forwards");
+        let left = left
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(MAX_FORWARDS)
+            - 1;
+        if left <= 0 {
+            return self.hangup(HangupCause::ExchangeRoutingError);
+        }
         let now = self.switch.now();
         self.channel.update(|data| {
+            data.set_variable("max_forwards", &left.to_string());
             data.times.transferred = now;
             data.times.profile_created = now;
             data.profile.index += 1;

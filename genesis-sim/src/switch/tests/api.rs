@@ -145,7 +145,7 @@ async fn show_channels_has_the_recorded_columns() {
     assert!(lines[1].starts_with(&format!("{id},outbound,2026-11-21 01:00:00,{START},null/9102,CS_EXECUTE,Outbound Call,9102,,9102,park,")));
     assert_eq!(lines[2..], ["", "1 total."]);
     assert_eq!(switch.api("show", "channels count").await, "\n1 total.\n");
-    let rows = super::super::show::parse_json(&switch.api("show", "channels as json").await);
+    let rows = show::parse_json(&switch.api("show", "channels as json").await);
     assert_eq!(rows[0]["callee_name"], "Jane");
     assert_eq!(rows[0]["callstate"], "ACTIVE");
     assert_eq!(

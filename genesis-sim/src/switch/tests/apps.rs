@@ -200,7 +200,7 @@ async fn digits_are_collected() {
         .unwrap();
     run(1_999).await;
     assert_eq!(switch.get_variable(&uuid, "read_result"), None);
-    run(1).await;
+    run(2).await;
     assert_eq!(
         switch.get_variable(&uuid, "read_result").as_deref(),
         Some("timeout")
@@ -336,4 +336,51 @@ async fn recording_tells_its_start_and_end() {
             .await,
         "-ERR Cannot stop record session!\n"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_nest_only_so_deep() {
+    let (switch, mut feed) = start(Script::new());
+    let uuid = parked(&switch).await;
+    for i in 0..500 {
+        let message = message("playback", "silence_stream://100", &format!("{i}"));
+        switch.send_message(&uuid, message).unwrap();
+    }
+    run(51_000).await;
+    let events = completed(&drain(&mut feed));
+    assert_eq!(events.len(), 500);
+    assert_eq!(
+        events[0].0, "15",
+        "the sixteenth ends first, the first one later"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn transfers_in_a_circle_end() {
+    let script = Script::new().extension("1", &["transfer 1"]);
+    let (switch, mut feed) = start(script);
+    switch.incoming(IncomingCall::new("1").uuid("a")).unwrap();
+    run(1).await;
+    let events = drain(&mut feed);
+    let hangup = find(&events, EventName::ChannelHangup);
+    assert_eq!(get(hangup, "Hangup-Cause"), "EXCHANGE_ROUTING_ERROR");
+}
+
+#[tokio::test(start_paused = true)]
+async fn digits_that_nobody_reads_are_bounded() {
+    let script = Script::new().extension("1", &["answer"]);
+    let (switch, _feed) = start(script);
+    let call = "{origination_uuid=a}sim/answer?early_media=no&after=1s &park";
+    let ringing = tokio::spawn({
+        let switch = switch.clone();
+        async move { switch.api("originate", call).await }
+    });
+    run(1).await;
+    for _ in 0..20 {
+        switch
+            .api("uuid_recv_dtmf", &format!("a {}", "1".repeat(100)))
+            .await;
+    }
+    assert_eq!(switch.find("a").unwrap().channel.data().dtmf.len(), 1000);
+    ringing.await.unwrap();
 }
