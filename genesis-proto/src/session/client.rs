@@ -7,7 +7,7 @@ use bytes::{Buf, BytesMut};
 
 use super::{Allowed, CloseReason, Outcome};
 use crate::command::{Command, Verb};
-use crate::frame::{CutReply, FrameKind, Framer, Notice};
+use crate::frame::{CutReply, FrameKind, Framer, Notice, Remainder};
 use crate::log_line::LogLine;
 use crate::{Error, Event, Frame, Limits, Reply, Secret};
 
@@ -150,6 +150,9 @@ pub struct ClientSession {
     next_id: u64,
     pending: VecDeque<Output>,
     reason: Option<CloseReason>,
+    /// A notice that was written inside the header block of another frame: the reason, if the
+    /// stream ends without a better one.
+    torn: Option<Notice>,
 }
 
 impl ClientSession {
@@ -194,6 +197,7 @@ impl ClientSession {
             next_id: 0,
             pending: VecDeque::new(),
             reason: None,
+            torn: None,
         }
     }
 
@@ -332,7 +336,7 @@ impl ClientSession {
         let remainder = self.framer.finish();
         let inside_frame = remainder.is_some();
         let notice = remainder.and_then(|remainder| remainder.notice());
-        let reason = match (self.reason.take(), notice) {
+        let reason = match (self.reason.take(), notice.or_else(|| self.torn.take())) {
             (Some(reason), _) => reason,
             (None, Some(notice)) => CloseReason::Notice(notice),
             (None, None) => CloseReason::EndOfStream { inside_frame },
@@ -386,7 +390,14 @@ impl ClientSession {
                 self.goodbye(CloseReason::AccessDenied(text));
                 None
             }
-            FrameKind::Unknown | FrameKind::Untyped => Some(Output::Unknown(frame)),
+            FrameKind::Unknown | FrameKind::Untyped => {
+                if self.torn.is_none() {
+                    let torn = Remainder::new(frame.raw().clone(), frame.offset()).notice();
+                    // a variable that `getvar` reads can forge one: only what ends a stream counts
+                    self.torn = torn.filter(|n| n.is_lost_events() || n.is_shutdown());
+                }
+                Some(Output::Unknown(frame))
+            }
         }
     }
 
