@@ -236,12 +236,15 @@ impl ChannelSnapshot {
             return false;
         }
         let renamed = name == EventName::ChannelUuid && self.rename(event, &uuid);
-        let before = self.rows.get(uuid.as_ref());
-        let mut row = before.cloned().unwrap_or_default();
+        if let Some(row) = self.rows.get_mut(uuid.as_ref()) {
+            row.changed = false;
+            update(row, event, &name, stamp);
+            return row.changed || renamed;
+        }
+        let mut row = ChannelRow::default();
         update(&mut row, event, &name, stamp);
-        let changed = renamed || before != Some(&row);
         self.rows.insert(uuid.into_owned(), row);
-        changed
+        true
     }
 
     /// The channel of `Old-Unique-ID` goes on under `uuid`.
@@ -324,12 +327,10 @@ fn update(row: &mut ChannelRow, event: &Event, name: &EventName, stamp: Option<u
         introduce(row, event);
     }
     match name {
-        EventName::ChannelCreate => {
-            if row.get("created").is_none() {
-                row.set_from("created", event, "Event-Date-Local");
-                if let Some(stamp) = stamp {
-                    row.set("created_epoch", &(stamp / 1_000_000).to_string());
-                }
+        EventName::ChannelCreate if row.get("created").is_none() => {
+            row.set_from("created", event, "Event-Date-Local");
+            if let Some(stamp) = stamp {
+                row.set("created_epoch", &(stamp / 1_000_000).to_string());
             }
         }
         EventName::ChannelExecute => {

@@ -25,7 +25,7 @@ const ITEMS_AT_ONCE: usize = 64;
 /// What a task of the set is.
 #[derive(Debug)]
 enum Task {
-    Handler(Turn),
+    Handler(Box<Turn>),
     Missed,
     Failure,
 }
@@ -209,7 +209,7 @@ impl Dispatcher {
         {
             self.at_work += 1;
             let next = 0;
-            self.spawn_handler(Turn { place, work, next });
+            self.spawn_handler(Box::new(Turn { place, work, next }));
         }
         let limit = self.limits.handler_timeout;
         if let Some(call) = self.missed.next() {
@@ -224,7 +224,7 @@ impl Dispatcher {
     }
 
     /// Runs the next handler of the event, or gives the lane its next turn.
-    fn spawn_handler(&mut self, turn: Turn) {
+    fn spawn_handler(&mut self, turn: Box<Turn>) {
         let handler = turn.work.handlers.get(turn.next);
         let Some(handler) = handler.and_then(|at| self.index.get(*at)) else {
             self.at_work -= 1;

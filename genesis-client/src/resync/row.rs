@@ -59,6 +59,8 @@ pub struct ChannelRow {
     columns: Vec<(Cow<'static, str>, Box<str>)>,
     /// When the switch made the event that the state is from, in microseconds since 1970.
     pub(super) stamp: Option<u64>,
+    /// A column got another value since this was set to false.
+    pub(super) changed: bool,
 }
 
 impl ChannelRow {
@@ -151,10 +153,11 @@ impl ChannelRow {
 
     pub(super) fn set(&mut self, column: &'static str, value: &str) {
         match self.columns.iter_mut().find(|(name, _)| name == column) {
-            Some((_, old)) if **old == *value => {}
+            Some((_, old)) if **old == *value => return,
             Some((_, old)) => *old = value.into(),
             None => self.columns.push((column.into(), value.into())),
         }
+        self.changed = true;
     }
 
     /// Takes over what the header says, if it is there.
@@ -231,7 +234,7 @@ impl<'de> Visitor<'de> for RowVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ChannelRow, A::Error> {
         let mut row = ChannelRow {
             columns: Vec::with_capacity(COLUMNS.len()),
-            stamp: None,
+            ..ChannelRow::default()
         };
         while let Some(name) = map.next_key::<String>()? {
             let known = COLUMNS.iter().find(|column| **column == name);
