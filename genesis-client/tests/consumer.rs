@@ -1,5 +1,7 @@
 //! Handlers: order, parallelism, isolation, bounds, the end.
 
+#![allow(clippy::unwrap_used)] // helpers outside #[test] too
+
 mod scripted_switch;
 
 use std::sync::Arc;

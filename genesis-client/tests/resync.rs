@@ -1,5 +1,7 @@
 //! Channel snapshots: read, kept up to date, compared after a gap.
 
+#![allow(clippy::unwrap_used)] // helpers outside #[test] too
+
 mod scripted_switch;
 
 use genesis_client::proto::name::{CallDirection, CallState, ChannelState};

@@ -1,5 +1,6 @@
 //! A few scripted bytes that play the switch over an in-memory pipe.
 #![allow(dead_code)] // each test binary uses its part
+#![allow(clippy::unwrap_used)] // tests
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
