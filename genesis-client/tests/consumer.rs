@@ -536,6 +536,30 @@ async fn stop_takes_the_subscription_back_and_handles_what_is_queued() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn stop_handles_what_the_consumer_has_not_read_yet() {
+    let (client, switch) = Switch::connect().await;
+    let running = Consumer::new(client.clone())
+        .on(EventName::ChannelState, |_| async { Ok(()) })
+        .start()
+        .await
+        .unwrap();
+    for number in 0..2000 {
+        send(&switch, &format!("c{}", number % 100), number);
+    }
+    // the reply comes after the events, so they are on this side of the wire by then
+    settled_wire(&client).await;
+    let stats = running.stop().await;
+    assert_eq!((stats.events, stats.succeeded), (2000, 2000));
+    assert_eq!((stats.dropped, stats.abandoned), (0, 0));
+}
+
+/// Returns when everything that the switch has sent so far has arrived.
+async fn settled_wire(client: &genesis_client::Client) {
+    // the scripted switch answers a command only when what was pushed before is written
+    let _ = client.api("status").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn stop_abandons_the_rest_at_its_deadline() {
     let (client, switch) = Switch::connect().await;
     let gate = Arc::new(Semaphore::new(2));
@@ -569,9 +593,11 @@ async fn dropping_it_cancels_handlers_and_unsubscribes() {
         .unwrap();
     send(&switch, "a", 1);
     settled().await;
+    let start = Instant::now();
     drop(running);
     // its sender goes with the handlers
     assert_eq!(handled.recv().await, None);
+    assert_eq!(start.elapsed(), Duration::ZERO, "not at some timeout");
     settled().await;
     let last = switch.commands().last().cloned().unwrap();
     assert!(last.starts_with("nixevent"), "{last}");

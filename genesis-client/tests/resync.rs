@@ -11,6 +11,8 @@ use scripted_switch::{Switch, settled};
 
 /// Recorded from FreeSWITCH 1.11.2: one row with all its columns.
 const RECORDED: &str = r#"{"row_count":1,"rows":[{"uuid":"2fc34c88-1023-4e83-853f-7faaf8da836a","direction":"outbound","created":"2026-11-21 00:56:20","created_epoch":"1795222580","name":"loopback/9102-a","state":"CS_EXECUTE","cid_name":"Outbound Call","cid_num":"XML","ip_addr":"","dest":"9102","application":"park","application_data":"","dialplan":"XML","context":"default","read_codec":"L16","read_rate":"8000","read_bit_rate":"128000","write_codec":"L16","write_rate":"8000","write_bit_rate":"128000","secure":"","hostname":"fs-capture","presence_id":"","presence_data":"","accountcode":"","callstate":"ACTIVE","callee_name":"Wörk","callee_num":"5550","callee_direction":"RECV","call_uuid":"2fc34c88-1023-4e83-853f-7faaf8da836a","sent_callee_name":"","sent_callee_num":"","initial_cid_name":"Wörk","initial_cid_num":"5550","initial_ip_addr":"","initial_dest":"9102","initial_dialplan":"XML","initial_context":"default"}]}"#;
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 const NONE: &str = "{\"row_count\": 0}\n";
 
 fn shown(rows: &[(&str, &str)]) -> String {
@@ -228,7 +230,7 @@ fn a_call_is_followed_from_its_events() {
         ("José", "1000", "9106")
     );
 
-    let steps: [(EventName, &[(&str, &str)], &str, &str); 5] = [
+    let steps: [(EventName, Headers<'_>, &str, &str); 5] = [
         (
             EventName::ChannelState,
             &[

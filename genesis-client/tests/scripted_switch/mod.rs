@@ -100,6 +100,7 @@ impl Switch {
         let mut input = Vec::new();
         loop {
             tokio::select! {
+                biased; // so that a reply stands behind the events that were pushed before
                 event = bytes.recv() => match event {
                     Some(event) => drop(io.write_all(&event).await),
                     None => return,
