@@ -79,20 +79,13 @@ impl Switch {
 
     /// Sends an event of a channel, or of none.
     pub(crate) fn event(&self, name: &str, uuid: Option<&str>, headers: &[(&str, &str)]) {
-        let mut event = format!("Event-Name: {name}\n");
-        if let Some(uuid) = uuid {
-            event += &format!("Unique-ID: {uuid}\n");
-        }
-        for (header, value) in headers {
-            event += &format!("{header}: {value}\n");
-        }
-        event.push('\n');
-        let frame = format!(
-            "Content-Length: {}\nContent-Type: text/event-plain\n\n{event}",
-            event.len()
-        );
+        self.send(event(name, uuid, headers));
+    }
+
+    /// Sends bytes in one piece.
+    pub(crate) fn send(&self, bytes: String) {
         let state = self.state.lock().unwrap();
-        state.wire.as_ref().unwrap().send(frame.into()).unwrap();
+        state.wire.as_ref().unwrap().send(bytes.into()).unwrap();
     }
 
     async fn serve(self, mut io: DuplexStream, mut bytes: mpsc::UnboundedReceiver<Vec<u8>>) {
@@ -100,7 +93,6 @@ impl Switch {
         let mut input = Vec::new();
         loop {
             tokio::select! {
-                biased; // so that a reply stands behind the events that were pushed before
                 event = bytes.recv() => match event {
                     Some(event) => drop(io.write_all(&event).await),
                     None => return,
@@ -128,6 +120,20 @@ impl Switch {
         state.commands.push(command);
         reply
     }
+}
+
+/// An event as it stands on the wire.
+pub(crate) fn event(name: &str, uuid: Option<&str>, headers: &[(&str, &str)]) -> String {
+    let mut event = format!("Event-Name: {name}\n");
+    if let Some(uuid) = uuid {
+        event += &format!("Unique-ID: {uuid}\n");
+    }
+    for (header, value) in headers {
+        event += &format!("{header}: {value}\n");
+    }
+    event.push('\n');
+    let length = event.len();
+    format!("Content-Length: {length}\nContent-Type: text/event-plain\n\n{event}")
 }
 
 /// Returns when nothing is left to do: the paused clock moves only then.
