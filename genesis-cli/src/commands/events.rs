@@ -4,8 +4,8 @@ use genesis_client::proto::EventName;
 use genesis_client::{EventStream, Item, Reconnect, Subscription};
 use serde::Serialize;
 
+use super::Interrupts;
 use super::describe::Describer;
-use super::interrupted;
 use crate::cli::Events;
 use crate::exit::Failure;
 use crate::output::{Output, one_line, style};
@@ -40,6 +40,7 @@ pub(crate) async fn run(options: Events, output: &mut Output) -> Result<(), Fail
         builder = builder.reconnect(Reconnect::default());
     }
     let address = options.connect.address();
+    let interrupts = Interrupts::new()?;
     let follow = async {
         let client = builder.connect(address).await?;
         let mut events = client.subscribe(subscription).await?;
@@ -51,7 +52,7 @@ pub(crate) async fn run(options: Events, output: &mut Output) -> Result<(), Fail
     };
     tokio::select! {
         done = follow => done,
-        interrupted = interrupted() => interrupted,
+        interrupted = interrupts.wait() => interrupted,
     }
 }
 

@@ -5,7 +5,7 @@ use genesis_client::proto::LogLine;
 use genesis_client::proto::name::LogLevel;
 use serde::Serialize;
 
-use super::interrupted;
+use super::Interrupts;
 use crate::cli::Logs;
 use crate::exit::Failure;
 use crate::output::{Output, printable, style};
@@ -28,6 +28,7 @@ struct Lagged {
 pub(crate) async fn run(options: Logs, output: &mut Output) -> Result<(), Failure> {
     let builder = options.connect.builder()?;
     let address = options.connect.address();
+    let interrupts = Interrupts::new()?;
     let follow = async {
         let client = builder.connect(address).await?;
         let mut log = client.log(options.level).await?;
@@ -41,7 +42,7 @@ pub(crate) async fn run(options: Logs, output: &mut Output) -> Result<(), Failur
     };
     tokio::select! {
         done = follow => done,
-        interrupted = interrupted() => interrupted,
+        interrupted = interrupts.wait() => interrupted,
     }
 }
 

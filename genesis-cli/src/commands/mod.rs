@@ -46,21 +46,52 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
     result
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn interrupted() -> Result<(), Failure> {
-    let cannot = |error| Failure::failed(format!("cannot wait for signals: {error}"));
+/// Ctrl-C and SIGTERM, from now on: they end a command that follows, and are no error.
+#[derive(Debug)]
+struct Interrupts {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
 
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+impl Interrupts {
+    fn new() -> Result<Self, Failure> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+
+            let listen = |kind| signal(kind).map_err(|error| cannot_wait(&error));
+            Ok(Self {
+                interrupt: listen(SignalKind::interrupt())?,
+                terminate: listen(SignalKind::terminate())?,
+            })
         }
-        Ok(())
+        #[cfg(not(unix))]
+        Ok(Self {})
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(cannot)
+
+    /// Waits for one of them.
+    #[cfg_attr(
+        not(unix),
+        expect(unused_mut, reason = "there is nothing to receive from")
+    )]
+    async fn wait(mut self) -> Result<(), Failure> {
+        #[cfg(unix)]
+        {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+            Ok(())
+        }
+        #[cfg(not(unix))]
+        tokio::signal::ctrl_c()
+            .await
+            .map_err(|error| cannot_wait(&error))
+    }
+}
+
+fn cannot_wait(error: &std::io::Error) -> Failure {
+    Failure::failed(format!("cannot wait for signals: {error}"))
 }

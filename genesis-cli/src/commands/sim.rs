@@ -4,7 +4,7 @@ use genesis_sim::Sim as Switch;
 use genesis_sim::script::Script;
 use serde::Serialize;
 
-use super::interrupted;
+use super::Interrupts;
 use crate::cli::Sim;
 use crate::exit::Failure;
 use crate::output::{Output, style};
@@ -19,6 +19,8 @@ pub(crate) async fn run(options: Sim, output: &mut Output) -> Result<(), Failure
         Some(path) => Script::from_file(path).map_err(|error| Failure::usage(error.to_string()))?,
         None => Script::new(),
     };
+    // before the address is told, so that whoever reads it may stop us at once
+    let interrupts = Interrupts::new()?;
     let listen = options.listen;
     let cannot = |error| Failure::failed(format!("cannot listen on {listen}: {error}"));
     let sim = Switch::builder()
@@ -43,7 +45,7 @@ pub(crate) async fn run(options: Sim, output: &mut Output) -> Result<(), Failure
             "{listen} can be reached from other machines: whoever knows the password is let in"
         );
     }
-    interrupted().await?;
+    interrupts.wait().await?;
     sim.shutdown().await;
     Ok(())
 }

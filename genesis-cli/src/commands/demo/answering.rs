@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use genesis_client::proto::HangupCause;
 use genesis_client::{Error, Session};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
+use super::CALLER;
 use super::story::Teller;
+use super::watch::Told;
 
 const GREETING: &str = "tone_stream://%(1000,0,440)";
 const PROMPT: &str = "tone_stream://%(200,0,800)";
-const WHO: &str = "1004";
 
 /// What the session did.
 #[derive(Debug)]
@@ -23,21 +25,29 @@ pub(super) struct Answered {
 pub(super) async fn answer(
     session: Session,
     teller: Teller,
+    told: watch::Receiver<Told>,
     report: UnboundedSender<Result<Answered, Error>>,
 ) -> Result<(), Error> {
     // a receiver that is gone has given the demo up already
-    let _ = report.send(serve(&session, &teller).await);
+    let _ = report.send(serve(&session, &teller, told).await);
     Ok(())
 }
 
-async fn serve(session: &Session, teller: &Teller) -> Result<Answered, Error> {
+async fn serve(
+    session: &Session,
+    teller: &Teller,
+    mut told: watch::Receiver<Told>,
+) -> Result<Answered, Error> {
+    // an error means that the demo is over
+    let _ = told.wait_for(|told| *told >= Told::EarlyMedia).await;
     let state = session.get("Answer-State").unwrap_or_default().into_owned();
     teller.tell(
-        WHO,
+        CALLER,
         format!("is handed over to this program by `socket`, in state {state}"),
     );
     session.execute("answer", "").await?.complete().await?;
-    teller.tell(WHO, "hears the greeting");
+    let _ = told.wait_for(|told| *told >= Told::Answered).await;
+    teller.tell(CALLER, "hears the greeting");
     let start = Instant::now();
     session
         .execute("playback", GREETING)
@@ -45,7 +55,7 @@ async fn serve(session: &Session, teller: &Teller) -> Result<Answered, Error> {
         .complete()
         .await?;
     let greeting = start.elapsed();
-    teller.tell(WHO, "is asked for four digits");
+    teller.tell(CALLER, "is asked for four digits");
     // at least and at most 4 digits, 1 try, 5 s, ended by #, into the variable `digits`
     let ask = format!("4 4 1 5000 # {PROMPT} silence_stream://10 digits \\d+");
     session
@@ -57,7 +67,7 @@ async fn serve(session: &Session, teller: &Teller) -> Result<Answered, Error> {
         .current_variable("digits")
         .await?
         .unwrap_or_default();
-    teller.tell(WHO, format!("has entered {digits}; hanging up"));
+    teller.tell(CALLER, format!("has entered {digits}; hanging up"));
     session.hangup(Some(HangupCause::NormalClearing)).await?;
     Ok(Answered { digits, greeting })
 }

@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const RING_TIME: Duration = Duration::from_secs(2);
 /// What the caller presses.
 const DIGITS: &str = "4711";
+/// The one who calls us.
+const CALLER: &str = "1004";
 const PASSWORD: &str = "demo";
 
 pub(crate) async fn run(output: &mut Output) -> Result<(), Failure> {
@@ -88,7 +90,12 @@ async fn act(teller: Teller) -> Result<Summary, Failure> {
         .password(PASSWORD)
         .connect(address.to_string())
         .await?;
-    let version = client.api("version").await?.text().trim().to_owned();
+    let version = client.api("version").await?.text().into_owned();
+    let version = version
+        .split(['~', '(', '+'])
+        .next()
+        .unwrap_or_default()
+        .trim();
     teller.tell(
         "client",
         format!("connected and authenticated; the switch is {version}"),
@@ -106,12 +113,19 @@ async fn act(teller: Teller) -> Result<Summary, Failure> {
     );
 
     let (report, mut reports) = mpsc::unbounded_channel();
-    let handler_teller = teller.clone();
-    let serve = outbound
-        .serve(move |session| answering::answer(session, handler_teller.clone(), report.clone()));
+    let told = tokio::sync::watch::Sender::new(watch::Told::default());
+    let (handler_teller, handler_told) = (teller.clone(), told.subscribe());
+    let serve = outbound.serve(move |session| {
+        answering::answer(
+            session,
+            handler_teller.clone(),
+            handler_told.clone(),
+            report.clone(),
+        )
+    });
     let calls = async {
         tokio::try_join!(
-            watch::follow(events, 4, &teller),
+            watch::follow(events, 4, &teller, &told),
             dialling::all(&client, &teller),
             async {
                 let taken = reports
@@ -165,7 +179,8 @@ fn script(socket: &str) -> Script {
         .destination(
             "user/1004",
             Destination {
-                // early media is when the switch puts the call through: it is for us to answer it
+                // the call is put through at the early media: it is for us to answer it
+                rings: false,
                 early_media: true,
                 digits: DIGITS.to_owned(),
                 digit_gap: second * 3 / 10,

@@ -44,7 +44,7 @@ impl Teller {
 
     pub(super) fn tell(&self, who: &'static str, text: impl Into<String>) {
         let line = Line {
-            seconds: self.seconds(),
+            seconds: (self.seconds() * 1000.0).round() / 1000.0,
             who,
             text: text.into(),
         };

@@ -1,0 +1,160 @@
+//! The command line: help, versions, mistakes, secrets.
+
+use crate::support::{Done, Simulator, finish, genesis, run};
+
+const COMMANDS: [&str; 7] = ["decode", "api", "bgapi", "events", "logs", "sim", "demo"];
+
+fn usage(arguments: &[&str], expected: &str) {
+    let done = run(arguments);
+    assert_eq!(done.code, 2, "{arguments:?}: {done:?}");
+    assert_eq!(done.stdout, "", "{arguments:?}");
+    assert_eq!(
+        done.stderr.lines().count(),
+        1,
+        "{arguments:?}: {}",
+        done.stderr
+    );
+    assert!(
+        done.stderr.contains(expected),
+        "{arguments:?}: {}",
+        done.stderr
+    );
+}
+
+#[test]
+fn mistakes_are_one_line_and_exit_code_2() {
+    usage(&["apii"], "error: unrecognized subcommand 'apii'");
+    usage(&["api"], "required arguments were not provided");
+    usage(&["api", ""], "the api command is empty");
+    usage(&["api", "status\n\nexit"], "would end the line");
+    usage(&["api", "--nope", "status"], "'--nope'");
+    usage(&["api", "--port", "99999", "status"], "99999");
+    usage(&["api", "--timeout", "0", "status"], "greater than 0");
+    usage(&["api", "--user", "@example.com", "status"], "USER@DOMAIN");
+    usage(&["bgapi", " "], "the api command is empty");
+    usage(&["events", "CHANNEL_ANSWERED"], "CHANNEL_ANSWERED");
+    usage(&["events", "--filter", "=1001"], "names no header");
+    usage(&["events", "--filter", "Caller-ANI~("], "unclosed group");
+    usage(&["events", "--count", "0"], "--count");
+    usage(&["events", "--format", "yaml"], "plain");
+    usage(&["logs", "--level", "loud"], "WARNING");
+    usage(&["--loglevel", "loud", "demo"], "WARNING");
+    usage(&["sim", "--listen", "nowhere"], "--listen");
+    usage(&["sim", "--script", "/no/such/file"], "/no/such/file");
+    usage(&["demo", "extra"], "'extra'");
+}
+
+#[test]
+fn with_json_a_mistake_is_a_json_object() {
+    let object = |arguments: &[&str]| -> serde_json::Value {
+        let done = run(arguments);
+        assert_eq!((done.code, &*done.stdout), (2, ""), "{arguments:?}");
+        serde_json::from_str(&done.stderr).unwrap()
+    };
+    for arguments in [
+        &["--json", "api"][..],
+        &["api", "--json"],
+        &["events", "X", "--json"],
+    ] {
+        let line = object(arguments);
+        assert_eq!(
+            (&line["level"], &line["logger"]),
+            (&"ERROR".into(), &"genesis".into())
+        );
+        assert!(!line["message"].as_str().unwrap().is_empty());
+        assert!(line["timestamp"].as_str().unwrap().ends_with("+00:00"));
+    }
+}
+
+#[test]
+fn a_log_level_of_the_environment_that_is_none_is_a_mistake() {
+    let mut command = genesis(&["api", "status"]);
+    command.env("ESL_LOG_LEVEL", "loud");
+    let done = finish(command, b"");
+    assert_eq!(done.code, 2);
+    assert!(
+        done.stderr.contains("ESL_LOG_LEVEL=\"loud\""),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn without_a_command_it_shows_its_help() {
+    let done = run(&[]);
+    assert_eq!(done.code, 2);
+    assert!(
+        COMMANDS.iter().all(|name| done.stderr.contains(name)),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn version_is_that_of_the_package() {
+    let done = run(&["--version"]);
+    assert_eq!(
+        (done.code, done.stdout),
+        (0, format!("genesis {}\n", env!("CARGO_PKG_VERSION")))
+    );
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    for name in COMMANDS {
+        let done = run(&[name, "--help"]);
+        assert_eq!((done.code, &*done.stderr), (0, ""), "{name}");
+        assert!(
+            done.stdout.contains(&format!("Example:\n  genesis {name}")),
+            "{}",
+            done.stdout
+        );
+        assert!(
+            done.stdout.contains("--json") && done.stdout.contains("--loglevel"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn help_names_the_environment_and_never_shows_a_password() {
+    for name in COMMANDS {
+        for flag in ["--help", "-h"] {
+            let mut command = genesis(&[name, flag]);
+            command.env("ESL_PASSWORD", "hunter2");
+            let done = finish(command, b"");
+            assert!(!done.stdout.contains("hunter2"), "{name}: {}", done.stdout);
+            assert!(!done.stdout.contains("ClueCon"), "{name}: {}", done.stdout);
+        }
+    }
+    let help = run(&["api", "--help"]).stdout;
+    for variable in ["ESL_HOST", "ESL_PORT", "ESL_PASSWORD"] {
+        assert!(help.contains(variable), "{help}");
+    }
+}
+
+#[test]
+fn errors_and_logs_never_show_a_password() {
+    let sim = Simulator::start(&["--password", "s3cret"]);
+    let hidden = |done: Done| {
+        assert_ne!(done.code, 0);
+        assert!(!done.stderr.contains("hunter"), "{}", done.stderr);
+    };
+    let flags = ["--loglevel", "TRACE", "--port", &sim.port];
+    for password in ["hunter2", "hunter\n2", "hunter:2@"] {
+        for user in [&[][..], &["--user", "1000"], &["--user", "1000@pbx"]] {
+            let mut arguments = vec!["api", "status", "--password", password];
+            arguments.extend(flags);
+            arguments.extend(user);
+            hidden(run(&arguments));
+            arguments.insert(0, "--json");
+            hidden(run(&arguments));
+        }
+        hidden(run(&["--password", password, "api", "status"]));
+        hidden(run(&[&format!("--password={password}"), "api", "status"]));
+        hidden(run(&["demo", &format!("--password={password}")]));
+    }
+    let mut command = genesis(&["api", "status", "--loglevel", "TRACE", "--port", &sim.port]);
+    command.env("ESL_PASSWORD", "hunter2");
+    hidden(finish(command, b""));
+}

@@ -1,0 +1,13 @@
+//! The `genesis` command as a person or a script runs it.
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers are tests too: one that cannot go on fails"
+)]
+
+mod arguments;
+mod decode;
+mod demo;
+mod events;
+mod failures;
+mod sim;
+mod support;

@@ -1,0 +1,213 @@
+//! Running the command, and switches for it to talk to.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// A command that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a run gave.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// `genesis` with these arguments, and nothing from the environment of the test.
+pub(crate) fn genesis(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_genesis"));
+    command.args(arguments);
+    for name in [
+        "ESL_HOST",
+        "ESL_PORT",
+        "ESL_PASSWORD",
+        "ESL_LOG_LEVEL",
+        "GENESIS_LOG_LEVEL",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs to the end.
+pub(crate) fn run(arguments: &[&str]) -> Done {
+    finish(genesis(arguments), b"")
+}
+
+/// Runs to the end with this input.
+pub(crate) fn finish(mut command: Command, input: &[u8]) -> Done {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // the command may end before it has read everything
+    thread::spawn(move || stdin.write_all(&input).ok());
+    end(child)
+}
+
+/// Waits for the end of a command and gives what it printed.
+pub(crate) fn end(mut child: Child) -> Done {
+    let (sender, receiver) = mpsc::channel();
+    let mut stdout = child.stdout.take();
+    let mut stderr = child.stderr.take().unwrap();
+    thread::spawn(move || {
+        let errors = thread::spawn(move || {
+            let mut text = Vec::new();
+            stderr.read_to_end(&mut text).unwrap();
+            text
+        });
+        let mut text = Vec::new();
+        if let Some(stdout) = &mut stdout {
+            stdout.read_to_end(&mut text).unwrap();
+        }
+        sender.send((text, errors.join().unwrap())).ok();
+    });
+    let Ok((stdout, stderr)) = receiver.recv_timeout(PATIENCE) else {
+        child.kill().unwrap();
+        panic!("the command did not end");
+    };
+    let status = child.wait().unwrap();
+    Done {
+        code: status.code().unwrap_or(-1),
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+/// `genesis sim` in a process of its own.
+pub(crate) struct Simulator {
+    pub(crate) child: Child,
+    pub(crate) port: String,
+}
+
+impl Simulator {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut command = genesis(&["sim", "--json", "--listen", "127.0.0.1:0"]);
+        command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let line = first_line(child.stdout.take().unwrap());
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let port = line["listening"]
+            .as_str()
+            .unwrap()
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .to_owned();
+        Self { child, port }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+pub(crate) fn first_line(stdout: ChildStdout) -> String {
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    line
+}
+
+/// Sends a signal by name.
+#[cfg(unix)]
+pub(crate) fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// A switch that follows a script: one entry per connection, what it sends once `event` or `log`
+/// was said. `close`: then it closes.
+pub(crate) struct Peer {
+    pub(crate) port: String,
+    /// The commands as they came, but not `auth` and the subscription to BACKGROUND_JOB.
+    pub(crate) commands: mpsc::Receiver<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script {
+    pub(crate) send: String,
+    pub(crate) close: bool,
+}
+
+impl Peer {
+    pub(crate) fn start(connections: Vec<Script>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let (sender, commands) = mpsc::channel();
+        thread::spawn(move || {
+            for script in connections {
+                let (stream, _) = listener.accept().unwrap();
+                serve(stream, &script, &sender);
+            }
+        });
+        Self { port, commands }
+    }
+}
+
+fn serve(mut stream: TcpStream, script: &Script, commands: &mpsc::Sender<String>) {
+    let mut write = stream.try_clone().unwrap();
+    let mut reply = |text: &str| write.write_all(text.as_bytes()).ok();
+    reply("Content-Type: auth/request\n\n");
+    let mut pending = Vec::new();
+    let mut chunk = [0; 1024];
+    loop {
+        let read = stream.read(&mut chunk).unwrap_or(0);
+        if read == 0 {
+            return;
+        }
+        pending.extend_from_slice(&chunk[..read]);
+        while let Some(at) = pending.windows(2).position(|pair| pair == b"\n\n") {
+            let command = String::from_utf8(pending.drain(..at + 2).collect()).unwrap();
+            let command = command.trim();
+            if command.starts_with("auth ") {
+                reply("Content-Type: command/reply\nReply-Text: +OK accepted\n\n");
+                continue;
+            }
+            reply("Content-Type: command/reply\nReply-Text: +OK done\n\n");
+            // what a client wants for its own jobs
+            if command.ends_with(" BACKGROUND_JOB") {
+                continue;
+            }
+            let subscribed = command.starts_with("event ") || command.starts_with("log ");
+            if subscribed {
+                reply(&script.send);
+            }
+            let over = command == "exit" || (script.close && subscribed);
+            // the test may have seen enough
+            commands.send(command.to_owned()).ok();
+            if over {
+                return;
+            }
+        }
+    }
+}
+
+/// A plain event as the switch frames it.
+pub(crate) fn plain_event(headers: &[(&str, &str)]) -> String {
+    let lines = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\n"));
+    let body = lines.collect::<String>() + "\n";
+    format!(
+        "Content-Length: {}\nContent-Type: text/event-plain\n\n{body}",
+        body.len()
+    )
+}
