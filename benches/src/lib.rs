@@ -96,10 +96,13 @@ pub fn run_all(only: Option<&str>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs `future` on a current-thread runtime.
-fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_current_thread()
+/// Runs `future` as a task of a current-thread runtime. As a task, because the future that the
+/// runtime itself is waiting for costs one more look at the sockets each time it wakes.
+fn block_on<T: Send + 'static>(
+    future: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?
-        .block_on(future)
+        .build()?;
+    runtime.block_on(async { tokio::spawn(future).await? })
 }

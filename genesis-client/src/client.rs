@@ -212,8 +212,13 @@ impl Client {
     /// Dropping the future before the command left takes it back; afterwards the command runs and
     /// its reply is thrown away. It never reaches another caller.
     pub async fn send(&self, command: Command) -> Result<Reply> {
-        self.check_mode(&command)?;
         let name = command.name();
+        self.send_named(command, &name).await
+    }
+
+    /// `name` is what an error calls the command.
+    async fn send_named(&self, command: Command, name: &str) -> Result<Reply> {
+        self.check_mode(&command)?;
         let deadline = self.deadline();
         let sending = async {
             let permit = self.permit().await?;
@@ -225,8 +230,7 @@ impl Client {
             })?;
             self.answer(answer).await
         };
-        let result = within(deadline, &name, sending).await;
-        result
+        within(deadline, name, sending).await
     }
 
     /// Sends `api COMMAND` and gives its output.
@@ -258,7 +262,7 @@ impl Client {
     /// As [`send`](Self::send).
     pub async fn accepted(&self, command: Command) -> Result<Reply> {
         let name = command.name();
-        let reply = self.send(command).await?;
+        let reply = self.send_named(command, &name).await?;
         if reply.is_refused() {
             Err(Error::refused(&name, &reply))
         } else {
@@ -431,6 +435,10 @@ impl Client {
 
     pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit> {
         let permits = self.shared.permits.clone();
+        // nearly always there is one, and taking it is cheaper than being ready to wait
+        if let Ok(permit) = permits.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
         permits
             .acquire_owned()
             .await

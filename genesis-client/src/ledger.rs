@@ -243,9 +243,17 @@ impl Ledger {
     /// Commands that were sent by hand go through here, so that they cannot take from subscribers
     /// what they want: gives the commands to send before, the command itself, and those after.
     pub(crate) fn by_hand(&mut self, command: Command) -> (Vec<Command>, Command, Vec<Command>) {
+        let verb = command.verb();
+        let changes_events = matches!(
+            verb,
+            Verb::Event | Verb::Nixevent | Verb::Noevents | Verb::Filter
+        );
+        if !changes_events {
+            return (Vec::new(), command, Vec::new());
+        }
         let text = line_of(&command);
         let words = text.split(' ').skip(1).filter(|word| !word.is_empty());
-        match command.verb() {
+        match verb {
             Verb::Event => {
                 let (format, set) = read_event(words);
                 self.format = format.unwrap_or(self.format);

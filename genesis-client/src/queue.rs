@@ -7,6 +7,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+/// Room for so many items is kept while the queue is empty: an item is some 200 bytes.
+const KEEP: usize = 4;
+
 /// What happens when a subscriber's queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -191,9 +194,9 @@ impl<T: Queued> State<T> {
             return (lost > 0).then(|| T::lagged(lost));
         };
         self.bytes -= item.weight().unwrap_or(0);
-        if self.items.is_empty() && self.items.capacity() > 64 {
+        if self.items.is_empty() && self.items.capacity() > KEEP {
             // an idle subscriber should not hold the memory of its busiest moment
-            self.items = VecDeque::new();
+            self.items.shrink_to(KEEP);
         }
         Some(item)
     }

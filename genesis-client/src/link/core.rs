@@ -63,6 +63,8 @@ pub(crate) struct Core {
     pub(super) probing: bool,
     /// A reader's queue is more than half full.
     pub(super) pressed: bool,
+    /// A reader was handed an event.
+    pub(super) handed: bool,
     pub(super) closing: bool,
 }
 
@@ -84,6 +86,7 @@ impl Core {
             last_heartbeat: Instant::now(),
             probing: false,
             pressed: false,
+            handed: false,
             closing: false,
         }
     }
@@ -474,6 +477,7 @@ impl Core {
         let awaited = self.waiters.on_event(event, &route);
         let delivered = self.router.deliver(event, &route);
         self.pressed |= delivered.pressed;
+        self.handed |= delivered.readers > 0;
         if delivered.readers == 0 && !awaited {
             Counters::add(&self.common.counters.events_unclaimed, 1);
         }

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind};
 use crate::stats::Counters;
 
 /// The smallest and the largest piece that is read at once.
-const READ_MIN: usize = 4 * 1024;
+const READ_MIN: usize = 2 * 1024;
 const READ_MAX: usize = 64 * 1024;
 /// How many requests are taken before the socket gets its turn.
 const REQUESTS_AT_ONCE: usize = 256;
@@ -98,6 +98,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     // a reader on this very thread can only make room when it runs
                     tokio::task::yield_now().await;
                 }
+            }
+            if std::mem::take(&mut core.handed) {
+                // readers take the events of one read while these are still in the cache, and
+                // their memory serves the next
+                tokio::task::yield_now().await;
             }
             let step = poll_fn(|cx| self.poll_step(cx, core, timer.as_mut())).await;
             match step {

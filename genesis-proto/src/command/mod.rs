@@ -226,7 +226,14 @@ impl Command {
         if text.trim().is_empty() {
             return Err(Error::invalid("the api command is empty"));
         }
-        Ok(Self::from_line(&format!("api {text}")))
+        let mut bytes = Vec::with_capacity(text.len() + 6);
+        for part in ["api ", text, "\n\n"] {
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        Ok(Self {
+            bytes: Bytes::from(bytes),
+            verb: Verb::Api,
+        })
     }
 
     /// `bgapi COMMAND ARGUMENTS…` with a Job-UUID of your choice, so that the result can be
@@ -422,7 +429,7 @@ impl Command {
                 let line = self.bytes.split(|&b| b == b'\n').next().unwrap_or(b"");
                 let mut words = line.split(|&b| b == b' ').filter(|word| !word.is_empty());
                 let api = words.nth(1).unwrap_or(b"");
-                format!("{} {}", self.verb.as_str(), String::from_utf8_lossy(api))
+                [self.verb.as_str(), " ", &String::from_utf8_lossy(api)].concat()
             }
             verb => verb.as_str().to_owned(),
         }
@@ -431,6 +438,11 @@ impl Command {
     /// What goes over the wire. Holds the password of an `auth`: do not print it.
     pub fn to_bytes(&self) -> Bytes {
         self.bytes.clone()
+    }
+
+    /// The same without a reference count.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// How many bytes go over the wire.

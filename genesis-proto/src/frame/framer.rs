@@ -10,7 +10,7 @@ use super::{Frame, Remainder};
 use crate::{Error, Limits};
 
 /// Below this an empty buffer is kept for the next bytes; above it its memory is given back.
-const KEEP: usize = 4 * 1024;
+const KEEP: usize = 2 * 1024;
 
 /// What the switch wrote of a reply that it cut: 511 characters (`reply[512]` in
 /// mod_event_socket.c, `listener_run`).

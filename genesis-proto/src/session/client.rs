@@ -254,7 +254,7 @@ impl ClientSession {
             verb: command.verb(),
             start,
         });
-        self.transmit.extend_from_slice(&command.to_bytes());
+        self.transmit.extend_from_slice(command.as_bytes());
         self.expect_reply();
     }
 
