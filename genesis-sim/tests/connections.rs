@@ -1,5 +1,7 @@
 //! What a connection of the event socket does, over pipes and over TCP.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod support;
 
 use std::net::{IpAddr, Ipv4Addr};

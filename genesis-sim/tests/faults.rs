@@ -1,5 +1,7 @@
 //! Faults are exact and the same every time.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod support;
 
 use std::io;

@@ -1,5 +1,7 @@
 //! The `socket` application: replies against those that FreeSWITCH 1.11.2 was recorded to give.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod support;
 
 use std::time::Duration;
@@ -36,11 +38,11 @@ async fn call(mode: &str) -> Call {
 
 impl Call {
     /// `Reply-Text` of every reply so far.
-    fn replies(&self) -> Vec<String> {
-        let frames = self.client.frames().into_iter();
+    fn replies(&mut self) -> Vec<String> {
+        let frames = self.client.frames().iter();
         frames
             .filter(|f| f.kind() == FrameKind::CommandReply)
-            .map(|f| reply_text(&f))
+            .map(reply_text)
             .collect()
     }
 
@@ -69,9 +71,11 @@ async fn check(name: &str, mode: &str) {
         .filter(|frame| frame.kind() == FrameKind::CommandReply);
     let recorded: Vec<String> = recorded.map(reply_text).collect();
     let mut call = call(mode).await;
-    let _ = call.sim.switch().api(
-        "uuid_setvar",
-        &format!("{} caller_id_name Cäller", call.uuid),
+    let args = format!("{} caller_id_name Cäller", call.uuid);
+    assert_eq!(
+        call.sim.switch().api("uuid_setvar", &args).await,
+        "+OK
+"
     );
     call.client.send(&recording.from_client).await;
     call.until_replies(recorded.len()).await;

@@ -1,7 +1,10 @@
 //! The event socket of the simulator against recorded traffic of FreeSWITCH 1.11.2, frame by frame.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod support;
 
+use genesis_proto::frame::FrameKind;
 use genesis_sim::{Sim, SimBuilder, User};
 use support::{Client, Recording, like_the_recorded};
 
@@ -145,4 +148,89 @@ async fn partial_command_stalls_events() {
 
 fn recording_frames(recording: &Recording) -> usize {
     support::frames(&recording.from_switch).0.len()
+}
+
+/// What follows `Reply-Text: ` in every reply, masked.
+fn reply_texts(stream: &[u8]) -> Vec<String> {
+    let frames = support::frames(stream).0.into_iter();
+    let replies = frames.filter(|frame| frame.kind() == FrameKind::CommandReply);
+    let texts = replies.map(|frame| {
+        frame
+            .headers()
+            .get("Reply-Text")
+            .unwrap_or_default()
+            .into_owned()
+    });
+    texts.map(|text| support::masked_text(&text)).collect()
+}
+
+/// Messages to calls that are up, to some that are not, and to nobody.
+#[tokio::test(start_paused = true)]
+async fn sendmsg_inbound() {
+    let recording = Recording::read("sendmsg_inbound");
+    let sim = like_the_recorded(recorded()).start().await.unwrap();
+    for uuid in [
+        "a94a9890-50eb-470c-be66-a270a66313f6",
+        "1ad75f63-c87a-4695-afc3-1aeecb7c5f37",
+    ] {
+        let call = format!("{{origination_uuid={uuid}}}null/1 &park");
+        assert_eq!(
+            sim.switch().api("originate", &call).await,
+            format!("+OK {uuid}\n")
+        );
+    }
+    let mut client = Client::new(sim.connect());
+    for command in recording.commands() {
+        client.send(&command).await;
+        // the recorded client let the applications end, too
+        client.settle_for(std::time::Duration::from_secs(30)).await;
+    }
+    client.read_to_end().await;
+    assert_eq!(
+        reply_texts(&client.received),
+        reply_texts(&recording.from_switch)
+    );
+}
+
+/// Every job is answered at once and in order, whatever becomes of it.
+#[tokio::test(start_paused = true)]
+async fn bgapi() {
+    let recording = Recording::read("bgapi");
+    let sim = like_the_recorded(recorded()).start().await.unwrap();
+    let mut client = Client::new(sim.connect());
+    client.send(&recording.from_client).await;
+    let expected = reply_texts(&recording.from_switch);
+    while reply_texts(&client.received).len() < expected.len() {
+        assert_ne!(client.read_some().await, 0);
+    }
+    assert_eq!(reply_texts(&client.received), expected);
+}
+
+/// The columns of `show channels`, and how an empty table looks in each form.
+#[tokio::test(start_paused = true)]
+async fn api_show_channels() {
+    let recording = Recording::read("api_show_channels");
+    let sim = like_the_recorded(recorded()).start().await.unwrap();
+    let mut client = Client::ready(&sim).await;
+    let recorded = support::frames(&recording.from_switch).0;
+    let columns = |text: &str| -> Vec<String> {
+        let table: serde_json::Value = serde_json::from_str(text).unwrap();
+        let row = table["rows"][0].as_object().unwrap();
+        let mut names: Vec<String> = row.keys().cloned().collect();
+        names.sort();
+        names
+    };
+    assert!(
+        sim.switch()
+            .api("originate", "null/1 &park")
+            .await
+            .starts_with("+OK")
+    );
+    let got = client.ask("api show channels as json\n\n").await;
+    let expected = std::str::from_utf8(recorded[2].body().unwrap()).unwrap();
+    assert_eq!(columns(&got), columns(expected));
+    let got = client.ask("api show channels\n\n").await;
+    let expected = std::str::from_utf8(recorded[3].body().unwrap()).unwrap();
+    assert_eq!(got.lines().next(), expected.lines().next());
+    assert!(got.ends_with("\n1 total.\n"), "{got}");
 }

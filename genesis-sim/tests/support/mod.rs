@@ -1,8 +1,10 @@
 //! Plays a recording of FreeSWITCH 1.11.2 to the simulator.
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use genesis_proto::frame::FrameKind;
@@ -14,9 +16,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 
 /// A recording: both directions and the order of their chunks.
-pub struct Recording {
-    pub from_client: Vec<u8>,
-    pub from_switch: Vec<u8>,
+pub(crate) struct Recording {
+    pub(crate) from_client: Vec<u8>,
+    pub(crate) from_switch: Vec<u8>,
     chunks: Vec<Chunk>,
     /// The switch said goodbye.
     closed: bool,
@@ -28,7 +30,7 @@ struct Chunk {
 }
 
 impl Recording {
-    pub fn read(name: &str) -> Self {
+    pub(crate) fn read(name: &str) -> Self {
         let from_client = unpack(&format!("{name}.c2s.bin"));
         let from_switch = unpack(&format!("{name}.s2c.bin"));
         let lines = String::from_utf8(unpack(&format!("{name}.jsonl"))).unwrap();
@@ -54,7 +56,7 @@ impl Recording {
 
     /// Sends what the client sent, each chunk when as many whole frames have come as had come in
     /// the recording, and gives everything the simulator said.
-    pub async fn play(&self, sim: &Sim) -> Vec<u8> {
+    pub(crate) async fn play(&self, sim: &Sim) -> Vec<u8> {
         let mut client = Client::new(sim.connect());
         let mut sent = 0;
         let mut seen = 0;
@@ -77,7 +79,7 @@ impl Recording {
     }
 
     /// The commands of the client, each with its blank line and its body.
-    pub fn commands(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn commands(&self) -> Vec<Vec<u8>> {
         let mut commands = Vec::new();
         let mut rest = &self.from_client[..];
         while let Ok(Some((_, after))) = RequestRef::parse(rest) {
@@ -89,7 +91,7 @@ impl Recording {
 
     /// Plays it and compares the replies with the recorded replies and the events with the recorded
     /// events: how the two mix depends on the 20 ms in which FreeSWITCH looks for events.
-    pub async fn check_apart(&self, builder: SimBuilder) {
+    pub(crate) async fn check_apart(&self, builder: SimBuilder) {
         let sim = like_the_recorded(builder).start().await.unwrap();
         let mut client = Client::new(sim.connect());
         let commands = self.commands();
@@ -115,14 +117,14 @@ impl Recording {
     }
 
     /// Plays it and compares every frame.
-    pub async fn check(&self, builder: SimBuilder) {
+    pub(crate) async fn check(&self, builder: SimBuilder) {
         let sim = like_the_recorded(builder).start().await.unwrap();
         let received = self.play(&sim).await;
         self.compare(&received);
     }
 
     /// Compares what was received with what was recorded, frame by frame.
-    pub fn compare(&self, received: &[u8]) {
+    pub(crate) fn compare(&self, received: &[u8]) {
         let (expected, expected_rest) = frames(&self.from_switch);
         let (got, got_rest) = frames(received);
         for (i, (expected, got)) in expected.iter().zip(&got).enumerate() {
@@ -150,7 +152,7 @@ fn unpack(file: &str) -> Vec<u8> {
 }
 
 /// The names and addresses of the recorded switch.
-pub fn like_the_recorded(builder: SimBuilder) -> SimBuilder {
+pub(crate) fn like_the_recorded(builder: SimBuilder) -> SimBuilder {
     builder.switch(|options| {
         options.hostname = "vm".to_owned();
         options.switchname = "fs-capture".to_owned();
@@ -161,7 +163,7 @@ pub fn like_the_recorded(builder: SimBuilder) -> SimBuilder {
 }
 
 /// The whole frames of a stream, and what is left.
-pub fn frames(stream: &[u8]) -> (Vec<Frame>, Vec<u8>) {
+pub(crate) fn frames(stream: &[u8]) -> (Vec<Frame>, Vec<u8>) {
     let mut framer = Framer::new();
     framer.feed(stream).unwrap();
     let mut frames = Vec::new();
@@ -175,14 +177,20 @@ pub fn frames(stream: &[u8]) -> (Vec<Frame>, Vec<u8>) {
 
 /// A frame with everything masked that is new every time. The length of an event depends on it.
 fn masked(frame: &Frame) -> Vec<u8> {
+    static OUTER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^Content-Length: \d+\nContent-Type: text/event").unwrap());
     let masked = mask(frame.raw());
-    let outer = Regex::new(r"^Content-Length: \d+\nContent-Type: text/event").unwrap();
-    outer
+    OUTER
         .replace(
             &masked,
             &b"Content-Length: <n>\nContent-Type: text/event"[..],
         )
         .into_owned()
+}
+
+/// Text with everything masked that is new every time.
+pub(crate) fn masked_text(text: &str) -> String {
+    self::text(&mask(text.as_bytes()))
 }
 
 fn mask(bytes: &[u8]) -> Vec<u8> {
@@ -206,12 +214,15 @@ fn mask(bytes: &[u8]) -> Vec<u8> {
             "<status>",
         ),
     ];
+    static COMPILED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        RULES
+            .iter()
+            .map(|(pattern, with)| (Regex::new(pattern).unwrap(), *with))
+            .collect()
+    });
     let mut bytes = bytes.to_vec();
-    for (pattern, with) in RULES {
-        bytes = Regex::new(pattern)
-            .unwrap()
-            .replace_all(&bytes, with.as_bytes())
-            .into_owned();
+    for (pattern, with) in &*COMPILED {
+        bytes = pattern.replace_all(&bytes, with.as_bytes()).into_owned();
     }
     bytes
 }
@@ -221,37 +232,43 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A client that keeps all it received.
-pub struct Client {
+pub(crate) struct Client {
     stream: DuplexStream,
-    pub received: Vec<u8>,
+    pub(crate) received: Vec<u8>,
+    framer: Framer,
+    fed: usize,
+    parsed: Vec<Frame>,
 }
 
 impl Client {
-    pub fn new(stream: DuplexStream) -> Self {
+    pub(crate) fn new(stream: DuplexStream) -> Self {
         Self {
             stream,
             received: Vec::new(),
+            framer: Framer::new(),
+            fed: 0,
+            parsed: Vec::new(),
         }
     }
 
     /// Connects and authenticates.
-    pub async fn ready(sim: &Sim) -> Self {
+    pub(crate) async fn ready(sim: &Sim) -> Self {
         let mut client = Self::new(sim.connect());
         client.read_frames(1).await;
         assert_eq!(client.ask("auth ClueCon\n\n").await, "+OK accepted");
         client
     }
 
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
     /// Sends a command and gives the `Reply-Text` or the body of the next frame.
-    pub async fn ask(&mut self, command: &str) -> String {
-        let before = frames(&self.received).0.len();
+    pub(crate) async fn ask(&mut self, command: &str) -> String {
+        let before = self.frames().len();
         self.send(command).await;
         self.read_frames(before + 1).await;
-        let frame = frames(&self.received).0.remove(before);
+        let frame = &self.parsed[before];
         match frame.body() {
             Some(body) => text(body),
             None => frame
@@ -263,34 +280,35 @@ impl Client {
     }
 
     /// Reads until this many frames have come since the start.
-    pub async fn read_frames(&mut self, count: usize) {
-        while frames(&self.received).0.len() < count {
+    pub(crate) async fn read_frames(&mut self, count: usize) {
+        while self.frames().len() < count {
             let got = timeout(Duration::from_secs(3600), self.read_some()).await;
             assert!(
                 got.is_ok(),
                 "{count} frames are expected, got {}",
-                text(&self.received)
+                self.text()
             );
             assert_ne!(
                 got,
                 Ok(0),
                 "{count} frames are expected, got {}",
-                text(&self.received)
+                self.text()
             );
         }
     }
 
     /// The client says nothing more.
-    pub async fn half_close(&mut self) {
+    pub(crate) async fn half_close(&mut self) {
         self.stream.shutdown().await.unwrap();
     }
 
-    pub async fn read_some(&mut self) -> usize {
+    /// Reads once; 0 is the end.
+    pub(crate) async fn read_some(&mut self) -> usize {
         self.stream.read_buf(&mut self.received).await.unwrap()
     }
 
     /// Reads to the end of the stream.
-    pub async fn read_to_end(&mut self) {
+    pub(crate) async fn read_to_end(&mut self) {
         let end = self.stream.read_to_end(&mut self.received);
         timeout(Duration::from_secs(3600), end)
             .await
@@ -299,24 +317,32 @@ impl Client {
     }
 
     /// Takes what comes before nothing else can happen: with paused time that is exact.
-    pub async fn settle(&mut self) {
-        while timeout(Duration::from_millis(1), self.read_some())
-            .await
-            .is_ok()
-        {}
+    pub(crate) async fn settle(&mut self) {
+        self.settle_for(Duration::from_millis(1)).await;
+    }
+
+    /// Takes what comes until there is silence for this time.
+    pub(crate) async fn settle_for(&mut self, time: Duration) {
+        while let Ok(1..) = timeout(time, self.read_some()).await {}
     }
 
     /// Nothing comes within this time.
-    pub async fn expect_silence(&mut self, time: Duration) {
+    pub(crate) async fn expect_silence(&mut self, time: Duration) {
         let got = timeout(time, self.read_some()).await;
         assert!(got.is_err(), "unexpected: {}", text(&self.received));
     }
 
-    pub fn frames(&self) -> Vec<Frame> {
-        frames(&self.received).0
+    /// The whole frames so far.
+    pub(crate) fn frames(&mut self) -> &[Frame] {
+        self.framer.feed(&self.received[self.fed..]).unwrap();
+        self.fed = self.received.len();
+        while let Some(frame) = self.framer.next_frame().unwrap() {
+            self.parsed.push(frame);
+        }
+        &self.parsed
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         text(&self.received)
     }
 }
