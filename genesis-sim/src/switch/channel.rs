@@ -7,42 +7,7 @@ use genesis_proto::name::{AnswerState, CallDirection, CallState, ChannelState, H
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::message::ChannelMessage;
-
-/// A caller profile (switch_caller.h): who calls whom.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Profile {
-    pub(crate) username: String,
-    pub(crate) dialplan: String,
-    pub(crate) caller_id_name: String,
-    pub(crate) caller_id_number: String,
-    pub(crate) orig_caller_id_name: String,
-    pub(crate) orig_caller_id_number: String,
-    pub(crate) callee_id_name: String,
-    pub(crate) callee_id_number: String,
-    pub(crate) network_addr: String,
-    pub(crate) ani: String,
-    pub(crate) destination_number: String,
-    pub(crate) source: String,
-    pub(crate) context: String,
-    pub(crate) rdnis: String,
-    pub(crate) index: u32,
-    pub(crate) logical_inbound: bool,
-}
-
-/// Microseconds since 1970; 0 is "not yet".
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Times {
-    pub(crate) profile_created: u64,
-    pub(crate) created: u64,
-    pub(crate) answered: u64,
-    pub(crate) progress: u64,
-    pub(crate) progress_media: u64,
-    pub(crate) hangup: u64,
-    pub(crate) transferred: u64,
-    pub(crate) bridged: u64,
-    pub(crate) last_hold: u64,
-    pub(crate) hold_accum: u64,
-}
+use super::profile::{Profile, Times};
 
 /// The leg on the other side, as this one remembers it.
 #[derive(Clone, Debug)]
@@ -296,7 +261,11 @@ impl Channel {
         let data = self.data();
         data.variable(name)
             .map(str::to_owned)
-            .or_else(|| self.field(&data, name))
+            .or_else(|| match name {
+                "uuid" => Some(self.uuid.clone()),
+                "chan_name" => Some(data.name.clone()),
+                _ => data.profile.field(name).map(str::to_owned),
+            })
     }
 
     /// A variable that says yes, as `switch_true` reads it.
@@ -306,32 +275,6 @@ impl Channel {
 
     pub(crate) fn set_variable(&self, name: &str, value: &str) {
         self.data().set_variable(name, value);
-    }
-
-    /// Fields of the caller profile that read as variables (switch_caller.c,
-    /// `switch_caller_get_field_by_name`).
-    fn field(&self, data: &Data, name: &str) -> Option<String> {
-        let profile = &data.profile;
-        let value = match name {
-            "dialplan" => &profile.dialplan,
-            "caller_id_name" => &profile.caller_id_name,
-            "caller_id_number" => &profile.caller_id_number,
-            "orig_caller_id_name" => &profile.orig_caller_id_name,
-            "orig_caller_id_number" => &profile.orig_caller_id_number,
-            "callee_id_name" => &profile.callee_id_name,
-            "callee_id_number" => &profile.callee_id_number,
-            "network_addr" => &profile.network_addr,
-            "ani" => &profile.ani,
-            "destination_number" => &profile.destination_number,
-            "rdnis" => &profile.rdnis,
-            "username" => &profile.username,
-            "context" => &profile.context,
-            "source" => &profile.source,
-            "chan_name" => &data.name,
-            "uuid" => &self.uuid,
-            _ => return None,
-        };
-        (!value.is_empty()).then(|| value.clone())
     }
 
     /// How another leg remembers this one.

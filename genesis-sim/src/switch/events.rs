@@ -3,8 +3,9 @@
 use genesis_proto::event::EventBuilder;
 use genesis_proto::name::{CallDirection, CallState, EventName};
 
-use super::channel::{Channel, Data, Profile, Times};
+use super::channel::{Channel, Data};
 use super::clock;
+use super::profile::{Profile, Times};
 
 /// Adds a header. Names that cannot be written (a variable called `a:b`) are left out.
 pub(crate) fn put(event: &mut EventBuilder, name: &str, value: impl AsRef<[u8]>) {

@@ -11,20 +11,25 @@ mod clock;
 mod events;
 mod executor;
 mod finish;
+mod fire;
 mod heartbeat;
+mod incoming;
+mod legs;
 mod message;
 mod options;
 mod originate;
 mod outbound;
+mod profile;
 mod registry;
 mod remote;
 mod session;
 mod show;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -34,16 +39,16 @@ use tokio::sync::{oneshot, watch};
 
 use self::bus::Bus;
 pub(crate) use self::channel::Action;
-use self::channel::{Channel, Queued};
+use self::channel::Queued;
 use self::clock::Clock;
 use self::events::{Core, put};
 use self::registry::Registry;
 use self::session::Session;
 
 pub use self::bus::{EventFeed, Feed, LogEntry, LogFeed, SwitchEvent};
+pub use self::incoming::IncomingCall;
 pub use self::message::{ChannelMessage, NoSuchSession};
 pub use self::options::SwitchOptions;
-pub use self::originate::IncomingCall;
 pub use self::outbound::{Connecting, OutboundConnector, OutboundEnd, OutboundRequest, Serving};
 
 /// A simulated FreeSWITCH without its network. Clones are the same switch.
@@ -235,96 +240,6 @@ impl Switch {
                 unique_id: unique_id.map(str::to_owned),
                 timestamp,
             })
-        });
-    }
-
-    /// Fires an event: puts the block of the core (`Core-UUID` to `Event-Sequence`) after its
-    /// `Event-Name` and delivers it to all feeds. Headers of that block which the event has
-    /// already are replaced.
-    pub fn fire(&self, builder: EventBuilder) {
-        let given = builder.build();
-        let name = given.name();
-        let has_body = given.body().is_some();
-        self.inner.events.publish(|| {
-            let mut event = self.begin_event(&name);
-            for header in given.headers().iter() {
-                let key = header.name();
-                if is_core(&key) || (has_body && key.eq_ignore_ascii_case("Content-Length")) {
-                    continue;
-                }
-                match header.array() {
-                    Some(values) => {
-                        let values: Vec<String> = values.iter().map(str::to_owned).collect();
-                        if let Ok(longer) = event.clone().array(&key, &values) {
-                            event = longer;
-                        }
-                    }
-                    None => put(&mut event, &key, header.bytes()),
-                }
-            }
-            if let Some(body) = given.body() {
-                event = event.body(bytes::Bytes::copy_from_slice(body));
-            }
-            let mut fired = SwitchEvent::new(event, name);
-            fired.unique_id = fired.header("Unique-ID");
-            Arc::new(fired)
-        });
-    }
-
-    /// An event with its name and the block of the core.
-    pub(crate) fn begin_event(&self, name: &EventName) -> EventBuilder {
-        let sequence = self.inner.sequence.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut event = EventBuilder::new(name.clone());
-        self.inner.core.put(&mut event, name, self.now(), sequence);
-        event
-    }
-
-    /// Fires an event that is not about a channel, or whose headers need code.
-    pub(crate) fn emit(&self, name: EventName, fill: impl FnOnce(&mut EventBuilder)) {
-        let event = self.begin_event(&name);
-        self.emit_begun(name, event, fill);
-    }
-
-    /// Fires an event that began earlier.
-    pub(crate) fn emit_begun(
-        &self,
-        name: EventName,
-        mut event: EventBuilder,
-        fill: impl FnOnce(&mut EventBuilder),
-    ) {
-        if !self.inner.events.has_listeners() {
-            return;
-        }
-        self.inner.events.publish(|| {
-            fill(&mut event);
-            let mut fired = SwitchEvent::new(event, name);
-            fired.unique_id = fired.header("Unique-ID");
-            Arc::new(fired)
-        });
-    }
-
-    pub(crate) fn emit_channel(
-        &self,
-        name: EventName,
-        channel: &Channel,
-        before: &[(&str, &str)],
-        after: &[(&str, &str)],
-    ) {
-        if !self.inner.events.has_listeners() {
-            return;
-        }
-        self.inner.events.publish(|| {
-            let mut event = self.begin_event(&name);
-            for (key, value) in before {
-                put(&mut event, key, value);
-            }
-            events::put_channel(&mut event, channel, &name);
-            for (key, value) in after {
-                put(&mut event, key, value);
-            }
-            let mut fired = SwitchEvent::new(event, name);
-            fired.unique_id = Some(channel.uuid.clone());
-            Arc::new(fired)
         });
     }
 
@@ -527,23 +442,4 @@ pub struct SessionCounters {
 /// Whether there is an application of this name.
 pub(crate) fn is_application(name: &str) -> bool {
     apps::find(name).is_some()
-}
-
-fn is_core(name: &str) -> bool {
-    const CORE: [&str; 13] = [
-        "Event-Name",
-        "Core-UUID",
-        "FreeSWITCH-Hostname",
-        "FreeSWITCH-Switchname",
-        "FreeSWITCH-IPv4",
-        "FreeSWITCH-IPv6",
-        "Event-Date-Local",
-        "Event-Date-GMT",
-        "Event-Date-Timestamp",
-        "Event-Calling-File",
-        "Event-Calling-Function",
-        "Event-Calling-Line-Number",
-        "Event-Sequence",
-    ];
-    CORE.iter().any(|core| core.eq_ignore_ascii_case(name))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use genesis_proto::event::EventBuilder;
 use genesis_proto::name::{CallState, ChannelState, EventName, HangupCause};
 
 use super::Switch;
@@ -230,7 +231,7 @@ impl Session {
     }
 
     /// The event that `uuid_dump` writes.
-    pub(crate) fn dump(&self) -> genesis_proto::event::EventBuilder {
+    pub(crate) fn dump(&self) -> EventBuilder {
         let name = EventName::ChannelData;
         let mut event = self.switch.begin_event(&name);
         super::events::put_channel(&mut event, &self.channel, &name);
@@ -238,23 +239,36 @@ impl Session {
     }
 
     /// The headers of the reply to `connect`, with the caller profile in front.
-    pub(crate) fn dump_with_profile(&self) -> genesis_proto::event::EventBuilder {
+    pub(crate) fn dump_with_profile(&self) -> EventBuilder {
         let name = EventName::ChannelData;
         let mut event = self.switch.begin_event(&name);
         super::events::put_channel_data(&mut event, &self.channel);
         event
     }
 
-    /// Echoes a message that was carried out.
+    /// Echoes a message that was carried out: its own headers come before `Event-Name`
+    /// (switch_ivr.c, `switch_ivr_parse_next_event` fires the event it got).
     pub(crate) fn echo_message(&self, message: &super::ChannelMessage) {
-        self.switch.emit(EventName::PrivateCommand, |event| {
-            super::events::put_channel(event, &self.channel, &EventName::PrivateCommand);
-            if message.header("Command").is_none() {
-                put(event, "Command", format!("sendmsg {}", self.channel.uuid));
-            }
-            for (name, value) in &message.headers {
-                put(event, name, value);
-            }
+        let name = EventName::PrivateCommand;
+        let mut event = EventBuilder::empty();
+        if message.header("Command").is_none() {
+            put(
+                &mut event,
+                "Command",
+                format!("sendmsg {}", self.channel.uuid),
+            );
+        }
+        for (key, value) in &message.headers {
+            put(&mut event, key, value);
+        }
+        put(&mut event, "Event-Name", name.as_str());
+        self.switch.put_core(&mut event, &name);
+        if let Some(body) = &message.body {
+            event = event.body(body.clone());
+        }
+        let channel = &self.channel;
+        self.switch.emit_begun(name.clone(), event, |event| {
+            super::events::put_channel(event, channel, &name);
         });
     }
 }

@@ -5,9 +5,9 @@ use genesis_proto::name::{EventName, HangupCause, LogLevel};
 
 use super::After;
 use crate::switch::channel::{Next, is_true};
-use crate::switch::executor::{Stop, Wait};
 use crate::switch::originate::Dial;
 use crate::switch::session::Session;
+use crate::switch::wait::{Stop, Wait};
 
 /// `bridge DIALSTRING` (mod_dptools.c, `audio_bridge_function`).
 ///

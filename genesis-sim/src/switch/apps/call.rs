@@ -5,8 +5,8 @@ use std::time::Duration;
 use genesis_proto::name::{EventName, HangupCause};
 
 use crate::switch::channel::Next;
-use crate::switch::executor::{Stop, Wait};
 use crate::switch::session::Session;
+use crate::switch::wait::{Stop, Wait};
 
 pub(super) fn hangup(session: &Session, arg: &str) {
     let cause = match arg.trim() {

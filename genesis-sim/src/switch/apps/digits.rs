@@ -5,8 +5,8 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::media::{Played, play};
-use crate::switch::executor::{Stop, Wait};
 use crate::switch::session::Session;
+use crate::switch::wait::{Stop, Wait};
 
 /// What is to be collected.
 struct Collect<'a> {

@@ -6,8 +6,8 @@ use genesis_proto::name::EventName;
 use tokio::time::Instant;
 
 use crate::script::FileLength;
-use crate::switch::executor::{Stop, Wait};
 use crate::switch::session::Session;
+use crate::switch::wait::{Stop, Wait};
 
 /// How playing a file ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

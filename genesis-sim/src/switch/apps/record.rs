@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use genesis_proto::name::EventName;
 
-use crate::switch::executor::{Stop, Wait};
 use crate::switch::session::Session;
+use crate::switch::wait::{Stop, Wait};
 
 /// `record path [limit_seconds [silence_threshold [silence_seconds]]]`.
 pub(super) async fn record(session: &Session, arg: &str) {

@@ -5,9 +5,9 @@ use tokio::sync::watch;
 
 use super::After;
 use super::call::park_while;
-use crate::switch::executor::{Stop, Wait};
 use crate::switch::outbound::{OutboundEnd, OutboundRequest};
 use crate::switch::session::Session;
+use crate::switch::wait::{Stop, Wait};
 
 /// `socket host:port[|host:port…] [async] [full]` (mod_event_socket.c, `socket_function`).
 ///

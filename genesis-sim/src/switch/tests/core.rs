@@ -112,3 +112,92 @@ async fn the_log_reaches_its_listeners() {
     assert_eq!(entry.text, "be careful");
     assert_eq!(entry.unique_id.as_deref(), Some(&*uuid));
 }
+
+/// The headers of CHANNEL_OUTGOING of a leg without another one, after the block of the core.
+const LEG: &str = "Channel-State Channel-Call-State Channel-State-Number Channel-Name Unique-ID \
+    Call-Direction Presence-Call-Direction Channel-HIT-Dialplan Channel-Call-UUID Answer-State \
+    Caller-Direction Caller-Logical-Direction Caller-Caller-ID-Name Caller-Caller-ID-Number \
+    Caller-Orig-Caller-ID-Name Caller-Orig-Caller-ID-Number Caller-Callee-ID-Name \
+    Caller-Callee-ID-Number Caller-ANI Caller-Destination-Number Caller-Unique-ID Caller-Source \
+    Caller-Context Caller-Channel-Name Caller-Profile-Index Caller-Profile-Created-Time \
+    Caller-Channel-Created-Time Caller-Channel-Answered-Time Caller-Channel-Progress-Time \
+    Caller-Channel-Progress-Media-Time Caller-Channel-Hangup-Time Caller-Channel-Transfer-Time \
+    Caller-Channel-Resurrect-Time Caller-Channel-Bridged-Time Caller-Channel-Last-Hold \
+    Caller-Channel-Hold-Accum Caller-Screen-Bit Caller-Privacy-Hide-Name \
+    Caller-Privacy-Hide-Number";
+
+fn names(event: &SwitchEvent) -> Vec<String> {
+    let headers = event.event().headers();
+    headers
+        .iter()
+        .map(|header| header.name().into_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_of_a_leg_come_in_the_recorded_order() {
+    let (switch, mut feed) = start(Script::new());
+    let call = "{origination_caller_id_name=Jane}sofia/external/9106@127.0.0.1:5060 &playback(silence_stream://1)";
+    switch.api("originate", call).await;
+    run(2).await;
+    let events = drain(&mut feed);
+    let leg: Vec<&str> = LEG.split_whitespace().collect();
+    assert_eq!(names(find(&events, EventName::ChannelOutgoing))[13..], leg);
+    let callstate = names(find(&events, EventName::ChannelCallstate));
+    assert_eq!(
+        callstate[13..15],
+        ["Original-Channel-Call-State", "Channel-Call-State-Number"]
+    );
+    assert_eq!(callstate[15..], leg);
+    let complete = names(find(&events, EventName::ChannelExecuteComplete));
+    assert_eq!(
+        complete[complete.len() - 4..],
+        [
+            "Application",
+            "Application-Data",
+            "Application-Response",
+            "Application-UUID"
+        ]
+    );
+    let end = names(find(&events, EventName::ChannelHangupComplete));
+    assert_eq!(end[13], "Hangup-Cause");
+    assert_eq!(end[14..24], leg[..10]);
+    assert_eq!(end[24], "Hangup-Cause");
+    assert_eq!(end[25], "Channel-Read-Codec-Name");
+    let last = "last_app last_arg caller_id duration billsec progresssec answersec waitsec \
+        progress_mediasec flow_billsec mduration billmsec progressmsec answermsec waitmsec \
+        progress_mediamsec flow_billmsec uduration billusec progressusec answerusec waitusec \
+        progress_mediausec flow_billusec";
+    let last: Vec<String> = last
+        .split_whitespace()
+        .map(|name| format!("variable_{name}"))
+        .collect();
+    assert_eq!(end[end.len() - last.len()..], last);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_echo_of_a_message_begins_with_its_own_headers() {
+    let (switch, mut feed) = start(Script::new());
+    let uuid = parked(&switch).await;
+    let mut message = ChannelMessage::execute("set", "").with("content-type", "text/plain");
+    message.body = Some(b"a=1".to_vec());
+    switch.send_message(&uuid, message).unwrap();
+    run(1).await;
+    let events = drain(&mut feed);
+    let echo = find(&events, EventName::PrivateCommand);
+    let names = names(echo);
+    assert_eq!(
+        names[..7],
+        [
+            "Command",
+            "call-command",
+            "execute-app-name",
+            "execute-app-arg",
+            "content-type",
+            "Event-Name",
+            "Core-UUID"
+        ]
+    );
+    assert_eq!(echo.event().body(), Some(&b"a=1"[..]));
+    assert_eq!(echo.unique_id.as_deref(), Some(&*uuid));
+}
