@@ -226,3 +226,26 @@ async fn myevents_ends_with_the_call() {
         "Controlled-Session-UUID: {uuid}\nContent-Disposition: disc"
     )));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_nul_cuts_a_command_and_one_in_front_ends_the_connection() {
+    let sim = Sim::builder().start().await.unwrap();
+    let mut client = Client::ready(&sim).await;
+    assert_eq!(client.ask("api echo a\0b\nignored: 1\n\n").await, "a");
+    assert_eq!(
+        client.ask("\0\u{1}\u{2}\n\n").await,
+        "-ERR command parse error."
+    );
+    client.read_to_end().await;
+    assert!(client.text().ends_with("http://www.cluecon.com/\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_exit_waits_for_its_jobs() {
+    let sim = Sim::builder().start().await.unwrap();
+    let mut client = Client::ready(&sim).await;
+    let start = Instant::now();
+    client.send("bgapi msleep 5000\n\nexit\n\n").await;
+    client.read_to_end().await;
+    assert_eq!(start.elapsed().as_secs(), 5);
+}
