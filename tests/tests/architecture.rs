@@ -67,7 +67,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 #[test]
-fn genesis_proto_pulls_no_runtime() {
+fn proto_pulls_no_runtime() {
     let tree = cargo(&[
         "tree",
         "--package=genesis-proto",
@@ -106,7 +106,7 @@ fn genesis_proto_pulls_no_runtime() {
 }
 
 #[test]
-fn genesis_proto_touches_no_socket_clock_or_thread() {
+fn proto_touches_no_socket_clock_or_thread() {
     for (path, text) in sources() {
         if !path.starts_with("genesis-proto/src") {
             continue;
@@ -124,7 +124,7 @@ fn genesis_proto_touches_no_socket_clock_or_thread() {
 }
 
 #[test]
-fn dependencies_point_one_way() {
+fn dependencies_follow_the_arrows() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("genesis-proto", &[][..]),
         ("genesis-otel", &["genesis-proto"][..]),
@@ -163,7 +163,7 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
-fn otel_cfg_lives_in_observe_alone() {
+fn otel_is_switched_in_one_module() {
     // put together here so that this line is not found itself
     let cfg = ["feature = ", "\"otel\""].concat();
     let mut seen = 0;
@@ -176,8 +176,9 @@ fn otel_cfg_lives_in_observe_alone() {
     assert!(seen > 0, "nothing asks for the feature");
 }
 
+/// The coarsest sign that a file has more than one subject: it is past 800 lines.
 #[test]
-fn no_file_is_past_800_lines() {
+fn no_file_is_two_things() {
     let long: Vec<String> = sources()
         .iter()
         .filter(|(_, text)| text.lines().count() > 800)
@@ -219,7 +220,7 @@ fn section<'a>(manifest: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn crates_inherit_versions_from_the_root() {
+fn every_crate_inherits_from_the_workspace() {
     for package in members() {
         let path = PathBuf::from(text_of(&package["manifest_path"]));
         let text = fs::read_to_string(&path).unwrap();

@@ -97,7 +97,10 @@ fn json_carries_what_url_encoding_loses() {
         });
         value.unwrap()
     };
-    assert_eq!(find("call_full_json"), "100%25 and %41 and % and %zz and %4");
+    assert_eq!(
+        find("call_full_json"),
+        "100%25 and %41 and % and %zz and %4"
+    );
     let lost = "100% and A and % and %zz and %4";
     assert_eq!(find("call_full_plain"), lost);
     assert_eq!(find("call_full_xml"), lost);

@@ -223,7 +223,11 @@ fn framed(chunks: &[&[u8]], limits: Limits) -> Vec<String> {
 fn touch(frame: &Frame) -> String {
     let event = Event::from_frame(frame).map(|event| {
         let route = format!("{:?}", event.route());
-        (shown(&event), event.body_text().map(|b| b.into_owned()), route)
+        (
+            shown(&event),
+            event.body_text().map(|b| b.into_owned()),
+            route,
+        )
     });
     let json = serde_json::to_string(frame).unwrap();
     format!("{} {:?} {json} {event:?}", frame.offset(), frame.raw())

@@ -188,7 +188,9 @@ fn check(recording: &Recording, chunking: Chunking) {
         }
     }
 
-    let unreadable = frames.iter().filter(|f| f.get("event") == Some(&Value::Null));
+    let unreadable = frames
+        .iter()
+        .filter(|f| f.get("event") == Some(&Value::Null));
     assert_eq!(played.unreadable, unreadable.count(), "{name}: unreadable");
     let events: Vec<&Value> = frames.iter().filter(|f| f["event"].is_object()).collect();
     assert_eq!(played.events.len(), events.len(), "{name}: events");

@@ -123,13 +123,14 @@ impl<'a> Route<'a> {
     fn read(&mut self, rest: &'a [u8]) {
         // the place of the colon rules most lines out
         let (name, target): (&[u8], _) = match rest.first() {
-            Some(b'E' | b'e') if is_name(rest, 14) => (b"event-subclass", &mut self.subclass),
+            // the shorter name first: a value of it may have a colon where the longer name ends
             Some(b'E' | b'e') if is_name(rest, 10) => {
                 if let Some(value) = value_of(rest, b"event-name") {
                     self.name = percent::decode_text(value);
                 }
                 return;
             }
+            Some(b'E' | b'e') => (b"event-subclass", &mut self.subclass),
             Some(b'U' | b'u') => (b"unique-id", &mut self.unique_id),
             Some(b'J' | b'j') => (b"job-uuid", &mut self.job_uuid),
             Some(b'A' | b'a') => (b"application-uuid", &mut self.application_uuid),

@@ -67,7 +67,9 @@ fn events(
             .map(|event| event.name().as_str().to_owned())
             .unwrap_or_else(|_| format!("unreadable-{}", recording.name()));
         if body.len() <= 2 * LONGEST && seen.insert((choice, name.clone())) {
-            let path = folder.join("event").join(format!("{choice}-{}", seen.len()));
+            let path = folder
+                .join("event")
+                .join(format!("{choice}-{}", seen.len()));
             fs::write(path, [&[choice], body].concat())?;
         }
     }
