@@ -27,21 +27,22 @@ pub struct SwitchEvent {
 }
 
 impl SwitchEvent {
-    pub(crate) fn new(builder: EventBuilder, name: EventName) -> Self {
-        let mut event = Self {
+    pub(crate) fn new(
+        builder: EventBuilder,
+        name: EventName,
+        subclass: Option<String>,
+        unique_id: Option<String>,
+    ) -> Self {
+        Self {
             builder,
             name,
-            subclass: None,
-            unique_id: None,
+            subclass,
+            unique_id,
             plain: OnceLock::new(),
             json: OnceLock::new(),
             xml: OnceLock::new(),
             event: OnceLock::new(),
-        };
-        if event.name == EventName::Custom {
-            event.subclass = event.header("Event-Subclass");
         }
-        event
     }
 
     /// The whole frame as the switch would write it to a connection that asked for `format`.

@@ -38,9 +38,9 @@ impl Switch {
             if let Some(body) = given.body() {
                 event = event.body(bytes::Bytes::copy_from_slice(body));
             }
-            let mut fired = SwitchEvent::new(event, name);
-            fired.unique_id = fired.header("Unique-ID");
-            Arc::new(fired)
+            let text = |name: &str| given.get(name).map(|value| value.into_owned());
+            let (subclass, unique_id) = (text("Event-Subclass"), text("Unique-ID"));
+            Arc::new(SwitchEvent::new(event, name, subclass, unique_id))
         });
     }
 
@@ -59,11 +59,18 @@ impl Switch {
 
     /// Fires an event that is not about a channel, or whose headers need code.
     pub(crate) fn emit(&self, name: EventName, fill: impl FnOnce(&mut EventBuilder)) {
-        let event = self.begin_event(&name);
-        self.emit_begun(name, event, fill);
+        if !self.inner.events.has_listeners() {
+            return;
+        }
+        self.inner.events.publish(|| {
+            let mut event = self.begin_event(&name);
+            fill(&mut event);
+            finished(event, name)
+        });
     }
 
-    /// Fires an event that began earlier.
+    /// Fires an event that began earlier: as in the switch, its `Event-Sequence` is then lower
+    /// than that of events which were fired meanwhile.
     pub(crate) fn emit_begun(
         &self,
         name: EventName,
@@ -75,9 +82,7 @@ impl Switch {
         }
         self.inner.events.publish(|| {
             fill(&mut event);
-            let mut fired = SwitchEvent::new(event, name);
-            fired.unique_id = fired.header("Unique-ID");
-            Arc::new(fired)
+            finished(event, name)
         });
     }
 
@@ -100,11 +105,22 @@ impl Switch {
             for (key, value) in after {
                 put(&mut event, key, value);
             }
-            let mut fired = SwitchEvent::new(event, name);
-            fired.unique_id = Some(channel.uuid.clone());
-            Arc::new(fired)
+            Arc::new(SwitchEvent::new(
+                event,
+                name,
+                None,
+                Some(channel.uuid.clone()),
+            ))
         });
     }
+}
+
+/// An event made from parts: where it belongs is read from its headers.
+fn finished(event: EventBuilder, name: EventName) -> Arc<SwitchEvent> {
+    let made = event.build();
+    let subclass = made.subclass().map(|subclass| subclass.into_owned());
+    let unique_id = made.get("Unique-ID").map(|uuid| uuid.into_owned());
+    Arc::new(SwitchEvent::new(event, name, subclass, unique_id))
 }
 
 fn is_core(name: &str) -> bool {

@@ -6,6 +6,7 @@ mod bridge;
 mod calls;
 mod core;
 mod outbound;
+mod threads;
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -70,7 +71,7 @@ fn story(events: &[Arc<SwitchEvent>], uuid: &str) -> Vec<String> {
     .collect()
 }
 
-fn find<'a>(events: &'a [Arc<SwitchEvent>], name: EventName) -> &'a SwitchEvent {
+fn find(events: &[Arc<SwitchEvent>], name: EventName) -> &SwitchEvent {
     events.iter().find(|event| event.name == name).unwrap()
 }
 
