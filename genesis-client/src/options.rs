@@ -14,7 +14,6 @@ use genesis_proto::{EventFormat, Limits};
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Options {
     /// How long connecting may take: the TCP handshake, and authentication. Default 10 s.
     pub connect_timeout: Duration,
@@ -86,7 +85,6 @@ impl Default for Options {
 /// only after a connection that lasted longer than `max`, so a switch that accepts and closes at
 /// once is not hammered.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Reconnect {
     /// The delay before the first attempt. Default 0.5 s.
     pub first: Duration,
