@@ -58,22 +58,26 @@ fn marks(bytes: &[u8; STEP], next: &[u8; STEP], is_mark: impl Fn(u8, u8) -> bool
     for i in 0..STEP {
         flags[i] = if is_mark(bytes[i], next[i]) { 0xff } else { 0 };
     }
-    let words = flags.as_chunks::<8>().0;
-    if words
-        .iter()
-        .fold(0, |all, eight| all | u64::from_ne_bytes(*eight))
-        == 0
-    {
-        return 0;
+    // bit i of byte b: whether byte b of the eight at i is a mark
+    let mut planes = 0;
+    for (i, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
+        planes |= u64::from_le_bytes(*eight) & (0x0101_0101_0101_0101 << i);
     }
-    let mut marks = 0;
-    for (i, eight) in words.iter().enumerate() {
-        // the product moves the lowest bit of byte n to bit 56 + n; nothing carries into those
-        let flags = u64::from_le_bytes(*eight) & 0x0101_0101_0101_0101;
-        let packed = flags.wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        marks |= packed << (8 * i);
+    if planes == 0 { 0 } else { transposed(planes) }
+}
+
+/// Eight by eight bits, rows and columns exchanged.
+#[inline]
+fn transposed(mut bits: u64) -> u64 {
+    for (distance, mask) in [
+        (7, 0x00aa_00aa_00aa_00aa),
+        (14, 0x0000_cccc_0000_cccc),
+        (28, 0x0000_0000_f0f0_f0f0),
+    ] {
+        let exchanged = (bits ^ (bits >> distance)) & mask;
+        bits ^= exchanged ^ (exchanged << distance);
     }
-    marks
+    bits
 }
 
 #[inline]
