@@ -128,11 +128,7 @@ fn recording() -> Result<Vec<u8>, Failure> {
     Ok(zstd::decode_all(file)?)
 }
 
-/// `GENESIS_FIXTURES` or the fixtures of the workspace.
 fn fixtures() -> PathBuf {
-    if let Some(path) = std::env::var_os("GENESIS_FIXTURES") {
-        return path.into();
-    }
     PathBuf::from(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../tests/fixtures/captures"
