@@ -12,7 +12,7 @@ use genesis_proto::{Command, Reply};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::error::{Error, Result};
-use crate::link::Request;
+use crate::link::{Request, after};
 use crate::log::{LogItem, LogStream};
 use crate::options::Options;
 use crate::outbound::SocketMode;
@@ -220,6 +220,7 @@ impl Client {
     async fn send_named(&self, command: Command, name: &str) -> Result<Reply> {
         self.check_mode(&command)?;
         let deadline = self.deadline();
+        let until = after(deadline);
         let sending = async {
             let permit = self.permit().await?;
             let (reply, answer) = oneshot::channel();
@@ -227,6 +228,7 @@ impl Client {
                 command,
                 reply,
                 permit,
+                deadline: until,
             })?;
             self.answer(answer).await
         };
@@ -414,13 +416,15 @@ impl Client {
     }
 
     /// Says `exit` and waits until the connection has ended. No reconnect follows. Everything
-    /// outstanding ends first, or with the reason.
+    /// outstanding ends first, or with the reason. A switch that does not answer the `exit` within
+    /// the deadline of a command is not waited for any longer.
     ///
     /// # Cancel safety
     ///
     /// Safe: the connection is closed also if nobody waits for it.
     pub async fn exit(&self) -> CloseReason {
-        let _ = self.shared.request(Request::Close);
+        let patience = self.deadline();
+        let _ = self.shared.request(Request::Close { patience });
         self.closed().await
     }
 

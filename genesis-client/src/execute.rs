@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::client::{Client, within};
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::Request;
+use crate::link::{Request, after};
 
 /// An application that the switch has queued on a channel.
 pub struct Execution {
@@ -56,6 +56,13 @@ impl Client {
         let command = execute.event_uuid(&application_uuid)?.build(uuid)?;
         self.permit_for(&command)?;
         let (result, receiver) = oneshot::channel();
+        let sync = self.socket_mode().is_some_and(|mode| !mode.is_async());
+        let deadline = if sync {
+            self.long_deadline()
+        } else {
+            self.deadline()
+        };
+        let until = after(deadline);
         let sending = async {
             let permit = self.permit().await?;
             let (reply, answer) = oneshot::channel();
@@ -66,15 +73,10 @@ impl Client {
                 command,
                 reply,
                 permit,
+                deadline: until,
                 result,
             })?;
             self.answer(answer).await
-        };
-        let sync = self.socket_mode().is_some_and(|mode| !mode.is_async());
-        let deadline = if sync {
-            self.long_deadline()
-        } else {
-            self.deadline()
         };
         let reply = within(deadline, "sendmsg", sending).await?;
         if reply.is_refused() {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::client::{Client, within};
 use crate::error::{Error, Result};
-use crate::link::Request;
+use crate::link::{Request, after};
 
 /// A job that the switch has accepted.
 #[must_use = "the result of the job is lost if nobody waits for it"]
@@ -60,6 +60,7 @@ impl Client {
         self.permit_for(&command)?;
         let name = command.name();
         let (result, receiver) = oneshot::channel();
+        let until = after(self.deadline());
         let sending = async {
             let permit = self.permit().await?;
             let (reply, answer) = oneshot::channel();
@@ -69,6 +70,7 @@ impl Client {
                 command,
                 reply,
                 permit,
+                deadline: until,
                 result,
             })?;
             self.answer(answer).await

@@ -263,12 +263,12 @@ impl Ledger {
             }
             Verb::Nixevent => {
                 let (_, set) = read_event(words);
-                let command = self.take_off(&set);
-                (Vec::new(), command, Vec::new())
+                let (before, command) = self.take_off(&set);
+                (before, command, Vec::new())
             }
             Verb::Noevents => {
-                let command = self.take_off(&self.by_hand.clone());
-                (Vec::new(), command, Vec::new())
+                let (before, command) = self.take_off(&self.by_hand.clone());
+                (before, command, Vec::new())
             }
             Verb::Filter => self.filter_by_hand(&text, command),
             _ => (Vec::new(), command, Vec::new()),
@@ -276,8 +276,9 @@ impl Ledger {
     }
 
     /// Takes what was asked for by hand off, and gives the command that takes it off the wire as
-    /// far as no subscriber wants it. Where all of it is wanted the command changes nothing.
-    fn take_off(&mut self, set: &EventSet) -> Command {
+    /// far as no subscriber wants it, and what must be said before. Where all of it is wanted the
+    /// command changes nothing.
+    fn take_off(&mut self, set: &EventSet) -> (Vec<Command>, Command) {
         let all = set.is_all();
         self.by_hand = if all {
             EventSet::new()
@@ -286,10 +287,11 @@ impl Ledger {
         };
         let mut commands = self.sync();
         let unchanged = || Command::event(self.format, &self.wire);
-        match commands.pop() {
+        let command = match commands.pop() {
             Some(command) => command,
             None => unchanged().unwrap_or_else(|_| Command::noevents()),
-        }
+        };
+        (commands, command)
     }
 
     fn filter_by_hand(

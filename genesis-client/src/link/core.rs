@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::lag::{Lag, LagMeter};
 use super::waiters::Waiters;
-use super::{Answer, Request};
+use super::{Answer, Request, after};
 use crate::client::Common;
 use crate::error::{Error, ErrorKind};
 use crate::ledger::Ledger;
@@ -27,6 +27,8 @@ enum Pending {
     Caller {
         reply: Answer<Reply>,
         _permit: OwnedSemaphorePermit,
+        /// Until then a silent switch may be busy with it.
+        deadline: Instant,
         then: Then,
     },
     /// A command of the ledger. If it is refused, these names do not come, and whoever asked for
@@ -66,6 +68,10 @@ pub(crate) struct Core {
     /// A reader was handed an event.
     pub(super) handed: bool,
     pub(super) closing: bool,
+    /// Everyone has been told that it is over.
+    over: bool,
+    /// When an `exit` is not waited for any longer.
+    pub(super) close_by: Option<Instant>,
 }
 
 impl Core {
@@ -88,6 +94,8 @@ impl Core {
             pressed: false,
             handed: false,
             closing: false,
+            over: false,
+            close_by: None,
         }
     }
 
@@ -138,14 +146,26 @@ impl Core {
 
     pub(super) fn on_request(&mut self, request: Request, session: &mut ClientSession) {
         match request {
+            // the caller left before the command did: it is taken back
+            Request::Command { reply, .. }
+            | Request::Job { reply, .. }
+            | Request::Execute { reply, .. }
+                if reply.is_closed() => {}
             Request::Command {
                 command,
                 reply,
                 permit,
+                deadline,
             } => {
                 let (before, command, after) = self.ledger.by_hand(command);
                 self.send_all_own(session, before);
-                self.send(session, &command, reply, permit, Then::Nothing);
+                let caller = Pending::Caller {
+                    reply,
+                    _permit: permit,
+                    deadline,
+                    then: Then::Nothing,
+                };
+                self.send(session, &command, caller);
                 self.send_all_own(session, after);
             }
             Request::Job {
@@ -153,6 +173,7 @@ impl Core {
                 command,
                 reply,
                 permit,
+                deadline,
                 result,
             } => {
                 if !self.ledger.has_jobs() {
@@ -164,7 +185,13 @@ impl Core {
                     return;
                 }
                 self.waiters.job(&uuid, result);
-                self.send(session, &command, reply, permit, Then::Job(uuid));
+                let caller = Pending::Caller {
+                    reply,
+                    _permit: permit,
+                    deadline,
+                    then: Then::Job(uuid),
+                };
+                self.send(session, &command, caller);
             }
             Request::Execute {
                 application_uuid,
@@ -172,23 +199,26 @@ impl Core {
                 command,
                 reply,
                 permit,
+                deadline,
                 result,
             } => {
                 self.follow_executions(session);
                 self.waiters.execution(&application_uuid, &channel, result);
-                self.send(
-                    session,
-                    &command,
+                let caller = Pending::Caller {
                     reply,
-                    permit,
-                    Then::Execution(application_uuid),
-                );
+                    _permit: permit,
+                    deadline,
+                    then: Then::Execution(application_uuid),
+                };
+                self.send(session, &command, caller);
             }
             Request::Subscribe { .. } | Request::Unsubscribe(_) | Request::Log { .. } => {
                 self.on_subscriber(request, Some(session));
             }
-            Request::Close => {
+            Request::Close { patience } => {
                 self.closing = true;
+                let by = after(patience);
+                self.close_by = Some(self.close_by.map_or(by, |earlier| earlier.min(by)));
                 if session.submit(&Command::exit()).is_ok() {
                     self.pending.push_back(Pending::Probe);
                 }
@@ -207,7 +237,7 @@ impl Core {
             Request::Subscribe { .. } | Request::Unsubscribe(_) | Request::Log { .. } => {
                 self.on_subscriber(request, None);
             }
-            Request::Close => self.closing = true,
+            Request::Close { .. } => self.closing = true,
         }
     }
 
@@ -355,28 +385,29 @@ impl Core {
         }
     }
 
-    fn send(
-        &mut self,
-        session: &mut ClientSession,
-        command: &Command,
-        reply: Answer<Reply>,
-        permit: OwnedSemaphorePermit,
-        then: Then,
-    ) {
+    /// Sends a caller's command.
+    fn send(&mut self, session: &mut ClientSession, command: &Command, caller: Pending) {
         match session.submit(command) {
             Ok(_) => {
                 Counters::add(&self.common.counters.commands_sent, 1);
-                self.pending.push_back(Pending::Caller {
-                    reply,
-                    _permit: permit,
-                    then,
-                });
+                self.pending.push_back(caller);
             }
             Err(error) => {
-                self.undo(then);
-                let _ = reply.send(Err(error.into()));
+                if let Pending::Caller { reply, then, .. } = caller {
+                    self.undo(then);
+                    let _ = reply.send(Err(error.into()));
+                }
             }
         }
+    }
+
+    /// The latest deadline of the commands that wait for their reply.
+    pub(super) fn latest_deadline(&self) -> Option<Instant> {
+        let deadlines = self.pending.iter().filter_map(|pending| match pending {
+            Pending::Caller { deadline, .. } => Some(*deadline),
+            _ => None,
+        });
+        deadlines.max()
     }
 
     pub(super) fn probe(&mut self, session: &mut ClientSession) {
@@ -529,6 +560,7 @@ impl Core {
 
     /// No link will follow: streams end, and so does every request that is still in the channel.
     pub(crate) fn close(&mut self, reason: CloseReason) {
+        self.over = true;
         self.common.set_closed(reason.clone());
         self.requests.close();
         while let Ok(request) = self.requests.try_recv() {
@@ -540,10 +572,23 @@ impl Core {
                 Request::Subscribe { done, .. } | Request::Log { done, .. } => {
                     drop(done.send(Err(error())));
                 }
-                Request::Unsubscribe(_) | Request::Close => {}
+                Request::Unsubscribe(_) | Request::Close { .. } => {}
             }
         }
         self.router.close();
         self.logs.close();
+    }
+}
+
+impl Drop for Core {
+    /// The task was dropped before its end, with its runtime or by a panic: nobody may wait for it.
+    fn drop(&mut self) {
+        if !self.over {
+            let reason = CloseReason::EndOfStream {
+                inside_frame: false,
+            };
+            self.link_lost(&reason);
+            self.close(reason);
+        }
     }
 }

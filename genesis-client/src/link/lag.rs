@@ -48,7 +48,7 @@ impl LagMeter {
             .quickest
             .map_or(distance, |quickest| quickest.min(distance));
         self.quickest = Some(quickest);
-        let lag = Duration::from_micros((distance - quickest).unsigned_abs());
+        let lag = Duration::from_micros(distance.saturating_sub(quickest).unsigned_abs());
         if lag < threshold {
             self.warned = false;
             return Lag::Measured(lag);

@@ -10,11 +10,13 @@ mod supervise;
 mod waiters;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use genesis_proto::command::EventSet;
 use genesis_proto::name::LogLevel;
 use genesis_proto::{Command, Event, Reply};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
 
 use crate::error::Result;
 use crate::log::LogItem;
@@ -28,6 +30,16 @@ pub(crate) use supervise::{Connector, Transport, supervise};
 
 pub(crate) type Answer<T> = oneshot::Sender<Result<T>>;
 
+/// `wait` from now; a wait that no clock can hold is a day, after which it is looked at again.
+pub(crate) fn after(wait: Duration) -> Instant {
+    later(Instant::now(), wait)
+}
+
+pub(crate) fn later(from: Instant, wait: Duration) -> Instant {
+    from.checked_add(wait)
+        .unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400))
+}
+
 /// What handles ask of the task.
 pub(crate) enum Request {
     /// Send a command; its place among the replies is kept whoever waits.
@@ -35,6 +47,7 @@ pub(crate) enum Request {
         command: Command,
         reply: Answer<Reply>,
         permit: OwnedSemaphorePermit,
+        deadline: Instant,
     },
     /// Send a `bgapi`, its job's result awaited from before it leaves.
     Job {
@@ -42,6 +55,7 @@ pub(crate) enum Request {
         command: Command,
         reply: Answer<Reply>,
         permit: OwnedSemaphorePermit,
+        deadline: Instant,
         result: Answer<Event>,
     },
     /// Send a `sendmsg execute`, its completion awaited from before it leaves.
@@ -51,6 +65,7 @@ pub(crate) enum Request {
         command: Command,
         reply: Answer<Reply>,
         permit: OwnedSemaphorePermit,
+        deadline: Instant,
         result: Answer<Event>,
     },
     Subscribe {
@@ -67,6 +82,8 @@ pub(crate) enum Request {
         queue: Arc<Queue<LogItem>>,
         done: Answer<()>,
     },
-    /// Say `exit` if the link is up, and end for good.
-    Close,
+    /// Say `exit` if the link is up, and end for good; within this time, answered or not.
+    Close {
+        patience: Duration,
+    },
 }

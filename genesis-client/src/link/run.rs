@@ -12,7 +12,7 @@ use genesis_proto::session::{Allowed, ClientSession, CloseReason, Output};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::Core;
+use super::{Core, later};
 use crate::error::{Error, ErrorKind};
 use crate::stats::Counters;
 
@@ -33,6 +33,8 @@ pub(crate) struct Link<S> {
     /// Writing failed: the switch is gone, but what it sent before can still be read.
     write_broken: bool,
     needs_flush: bool,
+    /// When the end of the stream is not waited for any longer.
+    last_words: Option<Instant>,
 }
 
 /// What the handshake gave.
@@ -49,6 +51,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             read_size: READ_MIN,
             write_broken: false,
             needs_flush: false,
+            last_words: None,
         }
     }
 
@@ -87,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     /// Runs until the link is over.
     pub(crate) async fn run(&mut self, core: &mut Core) -> CloseReason {
-        let mut timer = pin!(sleep_until(core.next_check(&self.session)));
+        let mut timer = pin!(sleep_until(core.next_check()));
         loop {
             // what came with the last read, or with the handshake
             while let Some(output) = self.session.poll_output() {
@@ -106,36 +109,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             let step = poll_fn(|cx| self.poll_step(cx, core, timer.as_mut())).await;
             match step {
-                Step::Read(count) => core.heard(count),
+                Step::Read(count) => {
+                    // the timer was set for a switch that stays silent
+                    if core.heard(count) {
+                        timer.as_mut().reset(core.next_check());
+                    }
+                }
                 Step::Ended => {}
                 Step::HandlesGone => core.closing = true,
-                Step::Timer => match core.check(&mut self.session) {
-                    Some(reason) => return self.abandon(core, reason),
-                    None => timer.as_mut().reset(core.next_check(&self.session)),
-                },
-            }
-            if core.closing && !self.session.is_ready() && self.session.outstanding() == 0 {
-                timer.as_mut().reset(Instant::now() + LAST_WORDS);
+                Step::Timer => {
+                    let overdue = self.ends_by(core).is_some_and(|end| Instant::now() >= end);
+                    if overdue || core.check(&mut self.session) {
+                        return self.abandon(core);
+                    }
+                    timer.as_mut().reset(core.next_check());
+                }
             }
         }
     }
 
     /// Gives the link up: it may be half open, so nothing more is awaited.
-    fn abandon(&mut self, core: &mut Core, reason: CloseReason) -> CloseReason {
+    fn abandon(&mut self, core: &mut Core) -> CloseReason {
         self.session.end_of_stream();
+        let mut reason = None;
         while let Some(output) = self.session.poll_output() {
-            let _ = core.on_output(output);
+            reason = core.on_output(output).or(reason);
         }
-        reason
+        reason.unwrap_or(CloseReason::EndOfStream {
+            inside_frame: false,
+        })
+    }
+
+    /// When the end is not waited for any longer: the switch said goodbye, or cannot be written to,
+    /// or was told `exit`.
+    fn ends_by(&self, core: &Core) -> Option<Instant> {
+        self.last_words.into_iter().chain(core.close_by).min()
     }
 
     fn poll_step(
         &mut self,
         cx: &mut Context<'_>,
         core: &mut Core,
-        timer: Pin<&mut Sleep>,
+        mut timer: Pin<&mut Sleep>,
     ) -> Poll<Step> {
-        for _ in 0..REQUESTS_AT_ONCE {
+        for turn in 0..=REQUESTS_AT_ONCE {
+            if turn == REQUESTS_AT_ONCE {
+                // nothing will wake us for those that are left
+                cx.waker().wake_by_ref();
+                break;
+            }
             match core.requests.poll_recv(cx) {
                 Poll::Ready(Some(request)) => core.on_request(request, &mut self.session),
                 Poll::Ready(None) if !core.closing => return Poll::Ready(Step::HandlesGone),
@@ -154,6 +176,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             Poll::Ready(0) => return Poll::Ready(Step::Ended),
             Poll::Ready(count) => return Poll::Ready(Step::Read(count)),
             Poll::Pending => {}
+        }
+        if self.last_words.is_none() && (self.write_broken || !self.session.is_ready()) {
+            self.last_words = Some(Instant::now() + LAST_WORDS);
+        }
+        if let Some(end) = self.ends_by(core)
+            && end < timer.deadline()
+        {
+            timer.as_mut().reset(end);
         }
         ready!(timer.poll(cx));
         Poll::Ready(Step::Timer)
@@ -249,39 +279,41 @@ fn closed_early(reason: CloseReason) -> Error {
 }
 
 impl Core {
-    fn heard(&mut self, count: usize) {
+    /// True when it answers a probe.
+    fn heard(&mut self, count: usize) -> bool {
         Counters::add(&self.common.counters.bytes_received, count as u64);
         self.last_heard = Instant::now();
-        self.probing = false;
+        std::mem::take(&mut self.probing)
     }
 
     /// When the next check is due.
-    fn next_check(&self, session: &ClientSession) -> Instant {
+    fn next_check(&self) -> Instant {
         let options = &self.common.options;
         let far = Instant::now() + Duration::from_secs(86_400);
         let idle = match options.idle_probe {
             Some(idle) if self.may_probe() => {
-                let patience = self.patience(idle, session);
-                self.last_heard + if self.probing { patience } else { idle }
+                if self.probing {
+                    self.give_up_at(idle)
+                } else {
+                    later(self.last_heard, idle)
+                }
             }
             _ => far,
         };
         let heartbeat = options
             .heartbeat_timeout
-            .map_or(far, |limit| self.last_heartbeat + limit);
+            .map_or(far, |limit| later(self.last_heartbeat, limit));
         idle.min(heartbeat)
+            .min(far)
             .max(Instant::now() + Duration::from_millis(1))
     }
 
     /// How long the switch may be silent altogether. While an `api` runs it says nothing else, so
-    /// then a command's own deadline counts if it is longer.
-    fn patience(&self, idle: Duration, session: &ClientSession) -> Duration {
-        let probes = usize::from(self.probing);
-        if session.outstanding() > probes {
-            (idle * 2).max(self.common.options.command_timeout + idle)
-        } else {
-            idle * 2
-        }
+    /// then a command's own deadline counts if it is later.
+    fn give_up_at(&self, idle: Duration) -> Instant {
+        let silent = later(self.last_heard, idle.saturating_mul(2));
+        self.latest_deadline()
+            .map_or(silent, |deadline| silent.max(deadline))
     }
 
     /// A sync socket answers when its application is done, one without `full` knows no `api`.
@@ -289,32 +321,27 @@ impl Core {
         self.common.probes.load(Ordering::Relaxed)
     }
 
-    /// A check is due: probes a silent link, or gives it up.
-    fn check(&mut self, session: &mut ClientSession) -> Option<CloseReason> {
-        let options = self.common.options.clone();
+    /// A check is due: probes a silent link; true when it is to be given up.
+    fn check(&mut self, session: &mut ClientSession) -> bool {
+        let options = &self.common.options;
         let now = Instant::now();
-        if self.closing && !session.is_ready() {
-            return Some(CloseReason::Exit);
-        }
         if let Some(limit) = options.heartbeat_timeout
-            && now >= self.last_heartbeat + limit
+            && now >= later(self.last_heartbeat, limit)
         {
             tracing::warn!(?limit, "no HEARTBEAT came; the link is given up");
-            return Some(CloseReason::EndOfStream {
-                inside_frame: false,
-            });
+            return true;
         }
-        let idle = options.idle_probe.filter(|_| self.may_probe())?;
+        let Some(idle) = options.idle_probe.filter(|_| self.may_probe()) else {
+            return false;
+        };
         let silent = now - self.last_heard;
-        if self.probing && silent >= self.patience(idle, session) {
+        if self.probing && now >= self.give_up_at(idle) {
             tracing::warn!(?silent, "FreeSWITCH does not answer; the link is given up");
-            return Some(CloseReason::EndOfStream {
-                inside_frame: false,
-            });
+            return true;
         }
         if !self.probing && silent >= idle {
             self.probe(session);
         }
-        None
+        false
     }
 }

@@ -1,0 +1,185 @@
+//! What once went wrong, one test each.
+
+mod support;
+
+use std::time::Duration;
+
+use genesis_client::proto::session::CloseReason;
+use genesis_client::proto::{Command, EventName};
+use genesis_client::{Inbound, Options, Subscription};
+use support::{Peer, api, connected, connected_with, event, reply, soon};
+use tokio::io::duplex;
+use tokio::time::{Instant, sleep};
+
+fn custom(subclass: &str) -> String {
+    event(&format!("Event-Name: CUSTOM\nEvent-Subclass: {subclass}\n"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_whose_caller_left_at_once_is_taken_back() {
+    let (client, mut peer) = connected().await;
+    {
+        let mut call = Box::pin(client.api("fsctl crash"));
+        // the request is made, but the task has had no turn yet
+        let first = futures_util::poll!(call.as_mut());
+        assert!(first.is_pending());
+    }
+    let (answer, ()) = tokio::join!(client.api("status"), async {
+        peer.expect("api status").await;
+        peer.send(api("UP")).await;
+    });
+    assert_eq!(answer.unwrap().text(), "UP");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_api_with_its_own_deadline_is_no_half_open_link() {
+    let (client, mut peer) = connected().await;
+    let patient = client.timeout(Duration::from_secs(600));
+    let call = tokio::spawn(async move { patient.api("originate user/1 &park").await });
+    peer.expect("api originate user/1 &park").await;
+    sleep(Duration::from_secs(500)).await;
+    peer.send(api("+OK 7f4d\n")).await;
+    assert!(call.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_patience_for_a_long_command_ends_with_it() {
+    let mut options = Options::default();
+    options.idle_probe = Some(Duration::from_secs(10));
+    options.command_timeout = Duration::from_secs(300);
+    let (client, mut peer) = connected_with(Inbound::builder().options(options)).await;
+    let start = Instant::now();
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { client.api("status").await }
+    });
+    peer.expect("api status").await;
+    peer.expect("api hostname").await;
+    assert_eq!(start.elapsed().as_secs(), 10);
+    sleep(Duration::from_secs(1)).await;
+    peer.send(api("UP")).await;
+    peer.send(api("vm")).await;
+    assert!(call.await.unwrap().is_ok());
+    // silent from second 11 on: probed at 21, given up at 31
+    peer.expect("api hostname").await;
+    assert_eq!(start.elapsed().as_secs(), 21);
+    client.closed().await;
+    assert_eq!(start.elapsed().as_secs(), 31);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_that_is_not_answered_ends_with_the_deadline() {
+    let mut options = Options::default();
+    options.idle_probe = None;
+    let (client, mut peer) = connected_with(Inbound::builder().options(options)).await;
+    let start = Instant::now();
+    let leaving = client.timeout(Duration::from_secs(7));
+    let (_, ()) = tokio::join!(leaving.exit(), async {
+        peer.expect("exit").await;
+        peer.closed().await;
+    });
+    assert_eq!(start.elapsed().as_secs(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_without_an_end_is_waited_for_two_seconds() {
+    let mut options = Options::default();
+    options.idle_probe = None;
+    let (client, mut peer) = connected_with(Inbound::builder().options(options)).await;
+    let start = Instant::now();
+    peer.send("Content-Type: text/disconnect-notice\nContent-Length: 22\n\nDisconnected, goodbye.")
+        .await;
+    let reason = soon(client.closed()).await;
+    assert!(matches!(reason, CloseReason::Notice(_)), "{reason:?}");
+    assert_eq!(start.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn taking_all_off_by_hand_leaves_the_subclasses_that_subscribers_want() {
+    let (client, mut peer) = connected().await;
+    let all = Command::raw("event plain ALL").unwrap();
+    let (_, ()) = tokio::join!(client.send(all), peer.subscribed("ALL"));
+    let mut events = client
+        .subscribe(Subscription::new().subclass("x::y").event(EventName::Dtmf))
+        .await
+        .unwrap();
+    let off = Command::raw("nixevent ALL").unwrap();
+    let (answer, ()) = tokio::join!(client.send(off), async {
+        peer.subscribed("DTMF BACKGROUND_JOB CUSTOM x::y").await;
+        let command = peer.command().await;
+        assert!(command.starts_with("nixevent ") && !command.contains("DTMF"));
+        peer.send(reply("+OK events nixed")).await;
+        peer.send(custom("x::y")).await;
+    });
+    assert_eq!(answer.unwrap().text(), "+OK events nixed");
+    assert!(soon(events.next_event()).await.is_some());
+}
+
+/// A runtime of its own, for a connection that dies with it.
+#[test]
+fn everyone_is_told_when_the_runtime_of_the_connection_goes() {
+    let theirs = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let ours = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let (client, mut events, mut peer) = theirs.block_on(async {
+        let (client, mut peer) = connected().await;
+        let (events, ()) = tokio::join!(
+            client.subscribe(Subscription::all()),
+            peer.subscribed("ALL")
+        );
+        (client, events.unwrap(), peer)
+    });
+    let mut call = ours.spawn({
+        let client = client.clone();
+        async move { client.api("status").await }
+    });
+    ours.block_on(async {
+        tokio::task::yield_now().await;
+        assert!(futures_util::poll!(&mut call).is_pending());
+    });
+    theirs.block_on(async { peer.expect("api status").await });
+    drop(theirs);
+    ours.block_on(async {
+        let error = soon(call).await.unwrap().unwrap_err();
+        assert!(error.is_disconnected() && !error.is_not_sent(), "{error:?}");
+        soon(client.closed()).await;
+        assert!(soon(events.next()).await.is_none());
+        let late = soon(client.api("status")).await.unwrap_err();
+        assert!(late.is_not_sent(), "{late:?}");
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_times_are_no_panic() {
+    let mut options = Options::default();
+    options.idle_probe = Some(Duration::MAX);
+    options.heartbeat_timeout = Some(Duration::MAX);
+    options.command_timeout = Duration::MAX;
+    let (ours, theirs) = duplex(1 << 16);
+    let mut peer = Peer::new(theirs);
+    let connecting = Inbound::builder().options(options).connect_over(ours);
+    let (client, ()) = tokio::join!(connecting, async {
+        peer.send("Content-Type: auth/request\n\n").await;
+        peer.expect("auth ClueCon").await;
+        peer.send(reply("+OK accepted")).await;
+        assert!(
+            peer.command()
+                .await
+                .starts_with("event plain BACKGROUND_JOB")
+        );
+        peer.send(reply("+OK event listener enabled plain")).await;
+    });
+    let client = client.unwrap();
+    let (answer, ()) = tokio::join!(client.api("status"), async {
+        peer.expect("api status").await;
+        sleep(Duration::from_secs(200_000)).await;
+        peer.send(api("UP")).await;
+    });
+    assert!(answer.is_ok());
+}
