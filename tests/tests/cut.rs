@@ -49,7 +49,9 @@ async fn session(plan: FaultPlan) -> Run {
     let sim = Arc::new(Sim::builder().password("ClueCon").start().await.unwrap());
     sim.faults().next(plan);
     let mut run = Run::default();
-    let Some(client) = ended(&mut run, dial(&sim).await) else { return run };
+    let Some(client) = ended(&mut run, dial(&sim).await) else {
+        return run;
+    };
     run.connected = true;
 
     let probe = Subscription::new().subclass("cut::probe");
@@ -112,7 +114,10 @@ async fn bounded(plan: FaultPlan) -> Run {
 /// How many bytes the session without a fault takes in each direction, the handshake included.
 async fn lengths() -> (u64, u64) {
     let run = bounded(FaultPlan::default()).await;
-    assert!(run.connected && run.failed_calls == 0 && run.gaps == 0, "{run:?}");
+    assert!(
+        run.connected && run.failed_calls == 0 && run.gaps == 0,
+        "{run:?}"
+    );
     // what the handshake took is not in the counters of the link
     (run.sent + 64, run.received + 128)
 }
@@ -122,11 +127,17 @@ async fn cut_after_every_byte_from_the_switch() {
     let (_, received) = lengths().await;
     let mut cuts = 0;
     for n in 0..=received {
-        let plan = FaultPlan { cut_after_sent: Some(n), ..FaultPlan::default() };
+        let plan = FaultPlan {
+            cut_after_sent: Some(n),
+            ..FaultPlan::default()
+        };
         let run = bounded(plan).await;
         cuts += usize::from(!run.connected || run.gaps > 0 || run.failed_calls > 0);
     }
-    assert!(cuts as u64 > received / 2, "most cuts must be felt: {cuts} of {received}");
+    assert!(
+        cuts as u64 > received / 2,
+        "most cuts must be felt: {cuts} of {received}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,17 +145,26 @@ async fn cut_after_every_byte_to_the_switch() {
     let (sent, _) = lengths().await;
     let mut cuts = 0;
     for n in 0..=sent {
-        let plan = FaultPlan { cut_after_received: Some(n), ..FaultPlan::default() };
+        let plan = FaultPlan {
+            cut_after_received: Some(n),
+            ..FaultPlan::default()
+        };
         let run = bounded(plan).await;
         cuts += usize::from(!run.connected || run.gaps > 0 || run.failed_calls > 0);
     }
-    assert!(cuts as u64 > sent / 2, "most cuts must be felt: {cuts} of {sent}");
+    assert!(
+        cuts as u64 > sent / 2,
+        "most cuts must be felt: {cuts} of {sent}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn writes_split_at_any_byte_change_nothing() {
     for size in [1, 2, 3, 7, 64] {
-        let plan = FaultPlan { split_writes: Some(size), ..FaultPlan::default() };
+        let plan = FaultPlan {
+            split_writes: Some(size),
+            ..FaultPlan::default()
+        };
         let run = bounded(plan).await;
         assert!(run.failed_calls == 0 && run.gaps == 0, "{size}: {run:?}");
     }

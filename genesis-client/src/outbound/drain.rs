@@ -8,9 +8,13 @@ use std::time::Duration;
 use genesis_proto::command::Message;
 use genesis_proto::{Command, HangupCause};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::client::Client;
+
+/// How long the switch may take to take a call back at the deadline of a drain.
+const GIVE_BACK: Duration = Duration::from_secs(2);
 
 /// What happens to calls that are still up at the deadline of a drain. Just closing the socket
 /// would kill them on an `async` socket.
@@ -90,21 +94,26 @@ impl Drain {
     /// Ends what is live, as the order says.
     pub(super) async fn end_all(&self, then: &AtDeadline) {
         let live: Vec<Client> = self.lock().values().cloned().collect();
+        let mut ending = JoinSet::new();
         for client in live {
-            let client = client.timeout(Duration::from_secs(2));
-            let said = match then {
-                AtDeadline::Resume => client.send(Command::resume()).await.map(drop),
-                AtDeadline::Hangup(cause) => client
-                    .message(None, &Message::Hangup(cause.clone()))
-                    .await
-                    .map(drop),
-            };
-            if let Err(error) = said {
-                tracing::warn!(%error, "a call could not be handed back at the deadline of the drain");
-            }
-            client.exit().await;
+            ending.spawn(end(client.timeout(GIVE_BACK), then.clone()));
         }
+        ending.join_all().await;
     }
+}
+
+async fn end(client: Client, then: AtDeadline) {
+    let said = match then {
+        AtDeadline::Resume => client.send(Command::resume()).await.map(drop),
+        AtDeadline::Hangup(cause) => {
+            let message = Message::Hangup(cause);
+            client.message(None, &message).await.map(drop)
+        }
+    };
+    if let Err(error) = said {
+        tracing::warn!(%error, "a call could not be handed back at the deadline of the drain");
+    }
+    client.exit().await;
 }
 
 impl fmt::Debug for Drain {

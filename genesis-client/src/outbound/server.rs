@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -20,6 +21,10 @@ use crate::options::Options;
 /// How long the switch keeps a `full` socket open after the hangup, so that
 /// CHANNEL_HANGUP_COMPLETE still comes.
 pub(super) const LINGER: Duration = Duration::from_secs(5);
+/// How long a call that is refused may take to be given back, and how many are being given back at
+/// once; beyond that they are just closed.
+const TURN_AWAY: Duration = Duration::from_secs(2);
+const TURNED_AWAY_AT_ONCE: usize = 1_000;
 /// How long accepting pauses when the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -125,7 +130,14 @@ impl Outbound {
                     continue;
                 }
             };
-            if !self.admits(peer) {
+            if !self.trusts(peer) {
+                continue;
+            }
+            if self.drain.sessions() >= self.config.max_sessions {
+                tracing::warn!(%peer, limit = self.config.max_sessions, "a call was refused: too many sessions");
+                if sessions.len() < self.config.max_sessions.saturating_add(TURNED_AWAY_AT_ONCE) {
+                    sessions.spawn(turn_away(stream));
+                }
                 continue;
             }
             let entered = self.drain.enter();
@@ -149,19 +161,25 @@ impl Outbound {
         Ok(())
     }
 
-    /// A connection that is not admitted is closed at once, so that the dialplan goes on with its
-    /// next action.
-    fn admits(&self, peer: SocketAddr) -> bool {
+    fn trusts(&self, peer: SocketAddr) -> bool {
         let address = peer.ip().to_canonical();
-        if !self.config.allow.iter().any(|net| net.contains(&address)) {
+        let trusted = self.config.allow.iter().any(|net| net.contains(&address));
+        if !trusted {
             tracing::warn!(%peer, "a connection was refused: its address is not on the allow-list");
-            return false;
         }
-        if self.drain.sessions() >= self.config.max_sessions {
-            tracing::warn!(%peer, limit = self.config.max_sessions, "a call was refused: too many sessions");
-            return false;
-        }
-        true
+        trusted
+    }
+}
+
+/// Gives a call back. Just closing an `async` socket would hang it up; after `resume` the dialplan
+/// goes on with its next action.
+async fn turn_away(mut stream: TcpStream) {
+    let polite = async {
+        stream.write_all(b"connect\n\nresume\n\nexit\n\n").await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    if !matches!(tokio::time::timeout(TURN_AWAY, polite).await, Ok(Ok(_))) {
+        tracing::warn!("a call that was refused could not be given back to the dialplan");
     }
 }
 
@@ -208,11 +226,15 @@ async fn serve_one<H, F>(
     let client = session.client().clone();
     let uuid = session.uuid().to_owned();
     entered.live(id, client.clone());
-    match tokio::spawn(handler(session)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, %uuid, "the handler of a call failed"),
-        Err(error) if error.is_panic() => tracing::error!(%uuid, "the handler of a call panicked"),
-        Err(_) => {}
+    // a task of its own contains a panic, and a set of one aborts it when the server is dropped
+    let mut task = JoinSet::new();
+    task.spawn(handler(session));
+    match task.join_next().await {
+        Some(Ok(Err(error))) => tracing::warn!(%error, %uuid, "the handler of a call failed"),
+        Some(Err(error)) if error.is_panic() => {
+            tracing::error!(%uuid, "the handler of a call panicked");
+        }
+        _ => {}
     }
     if client.close_reason().is_none() {
         client.exit().await;
@@ -227,8 +249,8 @@ impl OutboundBuilder {
         self
     }
 
-    /// How many sessions may be live at once. Further connections are closed at once, so that
-    /// the dialplan goes on. Default 10,000.
+    /// How many sessions may be live at once. Further calls are given back at once (`resume`, then
+    /// `exit`), so that the dialplan goes on. Default 10,000.
     pub fn max_sessions(mut self, sessions: usize) -> Self {
         self.config.max_sessions = sessions;
         self
