@@ -1,5 +1,7 @@
 //! The same call, recorded at the same moment as plain, JSON and XML: the same events.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 use std::collections::BTreeMap;
 
 use genesis_proto::Event;

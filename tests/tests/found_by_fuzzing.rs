@@ -1,5 +1,7 @@
 //! What the fuzzer found, each as a test.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 use genesis_proto::{Event, Frame};
 
 fn event(document: &str) -> Event {

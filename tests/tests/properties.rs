@@ -1,6 +1,8 @@
 //! Properties over generated input: what is written is read back, nothing panics, how bytes
 //! arrive changes nothing, and memory stays within the limits.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 use genesis_proto::event::Fidelity;
 use genesis_proto::session::{ClientSession, Credentials, Output, SwitchSession};
 use genesis_proto::{

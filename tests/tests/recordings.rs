@@ -1,5 +1,7 @@
 //! Every recording decodes as the reference decoder says, however its bytes arrive.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 use genesis_tests::{Chunking, Recording, decode, frames, repository};
 
 /// The first line that differs, cut to where it does.

@@ -3,6 +3,8 @@
 //! The client's recorded commands are submitted, the switch's recorded bytes are fed, and what
 //! comes out is compared with what the reference decoder found in the stream.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 use genesis_proto::session::{ClientSession, CloseReason, CommandId, Credentials, Outcome, Output};
 use genesis_proto::{Command, Event, Limits, Reply, Secret};
 use genesis_tests::{Chunking, RecordedCommand, Recording, recorded_commands};
