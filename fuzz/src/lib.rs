@@ -134,8 +134,11 @@ pub fn event(input: &[u8]) {
         return;
     };
     look(&event);
-    // written again it reads the same
-    let again = genesis_proto::event::EventBuilder::from_event(&event).build();
+    // written again it reads the same, if its names can be written
+    let Ok(again) = genesis_proto::event::EventBuilder::from_event(&event) else {
+        return;
+    };
+    let again = again.build();
     let written = (again.name(), again.unique_id());
     assert_eq!(written, (event.name(), event.unique_id()));
 }

@@ -1,6 +1,8 @@
 //! The link is cut after byte N, for every N, in both directions: no hang, no panic, every
 //! outstanding call ends, and with reconnect on the subscriptions come back.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

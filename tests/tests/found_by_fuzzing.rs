@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
+use genesis_proto::event::EventBuilder;
 use genesis_proto::{Event, Frame};
 
 fn event(document: &str) -> Event {
@@ -17,4 +18,15 @@ fn a_colon_in_an_event_name_does_not_hide_it_from_the_route() {
     assert_eq!(event.get("Event-Name").as_deref(), Some("ABC: x"));
     assert_eq!(event.route().name, "ABC: x");
     assert_eq!(event.route().subclass.as_deref(), Some("s"));
+}
+
+/// A name in JSON may hold a line feed. In a plain event names are not encoded.
+#[test]
+fn a_name_with_a_line_feed_forges_no_header_when_it_is_written_again() {
+    let document = r#"{"Event-Name":"DTMF","X\nUnique-ID":"forged"}"#;
+    let length = document.len();
+    let bytes = format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{document}");
+    let event = Event::from_frame(&Frame::from_bytes(bytes).unwrap()).unwrap();
+    let error = EventBuilder::from_event(&event).unwrap_err();
+    assert!(error.is_invalid_argument(), "{error}");
 }

@@ -1,5 +1,7 @@
 //! Outbound sessions on the simulated switch: modes, applications, the end of calls, drain.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use std::time::Duration;
 
 use genesis_client::proto::HangupCause;
@@ -62,7 +64,7 @@ async fn lesson_34_the_four_modes_are_told_and_what_they_do_not_allow_is_its_own
             }
         }
         // what every mode can do
-        session.events().await.unwrap();
+        let _events = session.events().await.unwrap();
         let played = session
             .execute("playback", "silence_stream://500")
             .await

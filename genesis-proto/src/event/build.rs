@@ -75,25 +75,32 @@ impl EventBuilder {
 
     /// An event with the headers and the body of another, to change it or write it in another
     /// format.
-    pub fn from_event(event: &Event) -> Self {
-        let headers = event.headers().iter().map(|header| {
-            let value = match header.array() {
-                Some(array) => Value::Many(array.iter().map(|v| v.as_bytes().to_vec()).collect()),
-                None => Value::One(header.bytes().into_owned()),
-            };
-            (header.name().into_owned(), value)
-        });
-        let mut builder = Self {
-            headers: headers.collect(),
-            body: None,
-        };
-        if let Some(body) = event.body() {
-            builder
-                .headers
-                .retain(|(name, _)| !name.eq_ignore_ascii_case("Content-Length"));
-            builder.body = Some(Bytes::copy_from_slice(body));
+    ///
+    /// # Errors
+    ///
+    /// When a name cannot be written: names are not encoded, and a JSON event can hold one with a
+    /// line feed, which would forge headers in a plain one.
+    pub fn from_event(event: &Event) -> Result<Self, Error> {
+        let mut builder = Self::empty();
+        for header in event.headers().iter() {
+            if header.is("Content-Length") && event.body().is_some() {
+                continue; // written with the body
+            }
+            let name = header.name();
+            match header.array() {
+                Some(array) => {
+                    check_name(&name)?;
+                    let values = array.iter().map(|value| value.as_bytes().to_vec());
+                    let value = Value::Many(values.collect());
+                    builder.headers.push((name.into_owned(), value));
+                }
+                None => {
+                    builder.push(&name, header.bytes())?;
+                }
+            }
         }
-        builder
+        builder.body = event.body().map(Bytes::copy_from_slice);
+        Ok(builder)
     }
 
     /// Adds a header. The value may hold any bytes: it is encoded.
