@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use genesis_client::proto::session::CloseReason;
 use genesis_client::proto::{Command, EventName};
-use genesis_client::{Inbound, Options, Subscription};
+use genesis_client::{AtDeadline, ErrorKind, Inbound, Options, Outbound, Session, Subscription};
 use support::{Peer, api, connected, connected_with, event, reply, soon};
-use tokio::io::duplex;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 fn custom(subclass: &str) -> String {
@@ -182,4 +183,91 @@ async fn endless_times_are_no_panic() {
         peer.send(api("UP")).await;
     });
     assert!(answer.is_ok());
+}
+
+/// What the switch answers to `connect`.
+fn channel(mode: &str) -> String {
+    format!(
+        "Event-Name: CHANNEL_DATA\nUnique-ID: 7f4d\nSocket-Mode: {mode}\nControl: single-channel\n\
+         Content-Type: command/reply\nReply-Text: %2BOK\n\n"
+    )
+}
+
+/// Plays the switch over an outbound socket, says yes to everything, and gives what it was told.
+async fn play_switch(mut io: impl AsyncRead + AsyncWrite + Unpin, mode: &str) -> Vec<String> {
+    let (mut read, mut told) = (Vec::new(), Vec::new());
+    loop {
+        let mut chunk = [0; 1024];
+        match io.read(&mut chunk).await {
+            Ok(0) | Err(_) => return told,
+            Ok(count) => read.extend_from_slice(&chunk[..count]),
+        }
+        while let Some(at) = read.windows(2).position(|w| w == b"\n\n") {
+            let rest = read.split_off(at + 2);
+            let command = String::from_utf8_lossy(&read[..at]).into_owned();
+            read = rest;
+            let answer = match command.as_str() {
+                "connect" => channel(mode),
+                _ => reply("+OK"),
+            };
+            let _ = io.write_all(answer.as_bytes()).await;
+            let over = command == "exit";
+            told.push(command);
+            if over {
+                return told;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sync_call_over_the_limit_is_given_back_without_resume() {
+    for (mode, expected) in [
+        ("async", ["connect", "resume", "exit"].as_slice()),
+        ("static", ["connect", "exit"].as_slice()),
+    ] {
+        let builder = Outbound::builder().max_sessions(0);
+        let outbound = builder.bind("127.0.0.1:0").await.unwrap();
+        let address = outbound.local_addr().unwrap();
+        let serving = tokio::spawn(outbound.serve(|_| async { Ok(()) }));
+        let stream = TcpStream::connect(address).await.unwrap();
+        assert_eq!(soon(play_switch(stream, mode)).await, expected, "{mode}");
+        serving.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_drain_gives_a_sync_call_back_without_resume() {
+    for (mode, resumes) in [("async", true), ("static", false)] {
+        let outbound = Outbound::builder().bind("127.0.0.1:0").await.unwrap();
+        let address = outbound.local_addr().unwrap();
+        let drain = outbound.drain();
+        let (up, mut ups) = tokio::sync::mpsc::unbounded_channel();
+        let serving = tokio::spawn(outbound.serve(move |session: Session| {
+            let up = up.clone();
+            async move {
+                let _ = up.send(());
+                session.closed().await;
+                Ok(())
+            }
+        }));
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (told, ()) = tokio::join!(soon(play_switch(stream, mode)), async {
+            ups.recv().await;
+            drain.start(Duration::ZERO, AtDeadline::Resume).await;
+        });
+        assert_eq!(told.contains(&"resume".to_owned()), resumes, "{told:?}");
+        serving.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn resume_on_a_sync_socket_is_refused() {
+    let (ours, theirs) = duplex(1 << 16);
+    let switch = tokio::spawn(play_switch(theirs, "static"));
+    let session = Session::over(ours, Options::default()).await.unwrap();
+    let error = session.resume().await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Mode);
+    drop(session);
+    assert!(!switch.await.unwrap().contains(&"resume".to_owned()));
 }

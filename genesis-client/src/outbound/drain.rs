@@ -5,12 +5,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use genesis_proto::HangupCause;
 use genesis_proto::command::Message;
-use genesis_proto::{Command, HangupCause};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::server::give_back;
 use crate::client::Client;
 
 /// How long the switch may take to take a call back at the deadline of a drain.
@@ -21,7 +22,8 @@ const GIVE_BACK: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AtDeadline {
-    /// `resume`, then the socket closes: the dialplan goes on with its next action.
+    /// The socket closes (an `async` one after `resume`), and the dialplan goes on with its next
+    /// action.
     Resume,
     /// The call is hung up with this cause.
     Hangup(HangupCause),
@@ -104,7 +106,7 @@ impl Drain {
 
 async fn end(client: Client, then: AtDeadline) {
     let said = match then {
-        AtDeadline::Resume => client.send(Command::resume()).await.map(drop),
+        AtDeadline::Resume => give_back(&client).await,
         AtDeadline::Hangup(cause) => {
             let message = Message::Hangup(cause);
             client.message(None, &message).await.map(drop)

@@ -6,14 +6,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use genesis_proto::Command;
 use ipnet::IpNet;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::session::Setup;
 use super::{Drain, Session};
+use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inbound::tune;
 use crate::options::Options;
@@ -136,7 +137,7 @@ impl Outbound {
             if self.drain.sessions() >= self.config.max_sessions {
                 tracing::warn!(%peer, limit = self.config.max_sessions, "a call was refused: too many sessions");
                 if sessions.len() < self.config.max_sessions.saturating_add(TURNED_AWAY_AT_ONCE) {
-                    sessions.spawn(turn_away(stream));
+                    sessions.spawn(turn_away(stream, peer, self.config.options.clone()));
                 }
                 continue;
             }
@@ -171,16 +172,33 @@ impl Outbound {
     }
 }
 
-/// Gives a call back. Just closing an `async` socket would hang it up; after `resume` the dialplan
-/// goes on with its next action.
-async fn turn_away(mut stream: TcpStream) {
-    let polite = async {
-        stream.write_all(b"connect\n\nresume\n\nexit\n\n").await?;
-        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+/// Gives a call back, so that the dialplan goes on with its next action. Just closing an `async`
+/// socket would hang the call up, or leave it parked.
+async fn turn_away(stream: TcpStream, peer: SocketAddr, options: Options) {
+    let setup = Setup {
+        myevents: false,
+        linger: None,
     };
-    if !matches!(tokio::time::timeout(TURN_AWAY, polite).await, Ok(Ok(_))) {
-        tracing::warn!("a call that was refused could not be given back to the dialplan");
+    let polite = async {
+        let session = Session::open(Box::new(stream), Some(peer), options, setup).await?;
+        let client = session.client().timeout(TURN_AWAY);
+        give_back(&client).await?;
+        client.exit().await;
+        Ok::<_, Error>(())
+    };
+    if !matches!(tokio::time::timeout(TURN_AWAY, polite).await, Ok(Ok(()))) {
+        tracing::warn!(%peer, "a call that was refused could not be given back to the dialplan");
     }
+}
+
+/// Says `resume` where it is needed. A sync socket needs none: when it closes, the dialplan goes
+/// on. `resume` would put its channel into CS_RESET, and nothing takes it out again
+/// (mod_event_socket.c, `listener_run` and `socket_function`).
+pub(super) async fn give_back(client: &Client) -> Result<()> {
+    if client.socket_mode().is_some_and(|mode| mode.is_async()) {
+        client.accepted(Command::resume()).await?;
+    }
+    Ok(())
 }
 
 /// Waits until all sessions have ended, or the deadline.

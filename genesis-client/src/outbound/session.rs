@@ -297,12 +297,16 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// When the connection ended.
+    /// When the connection ended. Without `async` [`ErrorKind::Mode`]: there the dialplan goes on
+    /// anyway, and `resume` would leave the call stuck (in CS_RESET).
     ///
     /// # Cancel safety
     ///
     /// As [`Client::send`].
     pub async fn resume(&self) -> Result<Reply> {
+        if !self.mode.is_async() {
+            return Err(Error::mode("resume", "async"));
+        }
         self.client.accepted(Command::resume()).await
     }
 
