@@ -9,3 +9,16 @@ mod recording;
 pub use commands::{RecordedCommand, recorded_commands};
 pub use decode::{Chunking, Decoded, decode, frames};
 pub use recording::{Recording, repository};
+
+/// The snippets of the READMEs compile and run.
+#[cfg(doctest)]
+mod readmes {
+    #[doc = include_str!("../../README.md")]
+    mod workspace {}
+    #[doc = include_str!("../../genesis-proto/README.md")]
+    mod proto {}
+    #[doc = include_str!("../../genesis-client/README.md")]
+    mod client {}
+    #[doc = include_str!("../../genesis-sim/README.md")]
+    mod sim {}
+}
