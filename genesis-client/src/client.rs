@@ -311,11 +311,12 @@ impl Client {
         Ok(stream)
     }
 
-    /// Follows the switch's log from this level up.
+    /// Follows the switch's log from this level up. When this returns, the switch has agreed.
     ///
     /// # Errors
     ///
-    /// When the connection ended or the socket's mode does not know `log`.
+    /// When the user may not follow the log, the connection ended or the socket's mode does not
+    /// know `log`.
     ///
     /// # Cancel safety
     ///

@@ -33,6 +33,10 @@ pub(crate) struct Ledger {
     allowed: Allowed,
     log_levels: BTreeMap<LogLevel, usize>,
     log_wire: Option<LogLevel>,
+    /// The switch refused BACKGROUND_JOB: asking for it again would fail what is asked with it.
+    jobs_refused: bool,
+    /// HEARTBEAT must pass every filter, because the link is given up without it.
+    follows_heartbeat: bool,
     /// The socket does not know `event` (an outbound one without `full`).
     fixed: bool,
 }
@@ -50,6 +54,8 @@ impl Ledger {
             allowed: Allowed::default(),
             log_levels: BTreeMap::new(),
             log_wire: None,
+            jobs_refused: false,
+            follows_heartbeat: false,
             fixed: false,
         }
     }
@@ -60,6 +66,30 @@ impl Ledger {
         self.wire = EventSet::new();
         self.filtered_channels = BTreeSet::new();
         self.log_wire = None;
+        self.jobs_refused = false;
+    }
+
+    /// HEARTBEAT is wanted as long as the connection lives, if we may have it.
+    pub(crate) fn follow_heartbeat(&mut self) -> bool {
+        let heartbeat: EventSet = [EventName::Heartbeat].into_iter().collect();
+        if self.fixed || self.check(&heartbeat).is_err() {
+            return false;
+        }
+        if !std::mem::replace(&mut self.follows_heartbeat, true) {
+            self.acquire(&heartbeat);
+        }
+        true
+    }
+
+    /// Checks that we may follow the log.
+    pub(crate) fn check_log(&self) -> Result<()> {
+        match self.allowed.log {
+            Some(false) => Err(Error::new(
+                ErrorKind::Refused,
+                "this user may not follow the log; set esl-allowed-log in its directory entry",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The socket cannot change what it sends; `sent` is what it sends.
@@ -131,7 +161,7 @@ impl Ledger {
             let _ = wanted.add_subclass(subclass);
         }
         wanted.extend(&self.by_hand);
-        if self.may_have(EventName::BackgroundJob.as_str()) {
+        if !self.jobs_refused && self.may_have(EventName::BackgroundJob.as_str()) {
             let _ = wanted.add(EventName::BackgroundJob);
         }
         wanted
@@ -198,6 +228,19 @@ impl Ledger {
     /// for again when somebody wants them.
     pub(crate) fn refused(&mut self, set: &EventSet) {
         self.wire = self.wire.difference(set);
+        self.jobs_refused |= set.names().eq([&EventName::BackgroundJob]);
+    }
+
+    /// The switch refused a `log`.
+    pub(crate) fn log_refused(&mut self) {
+        self.log_wire = None;
+    }
+
+    /// What is asked for on its own, because it may be refused: the user's limits are not known.
+    fn doubtful(&self) -> EventSet {
+        let jobs = [EventName::BackgroundJob];
+        let doubtful = self.allowed.cut && self.allowed.events.is_none();
+        jobs.into_iter().filter(|_| doubtful).collect()
     }
 
     /// The commands that make the switch's filters fit: `channels` are those that all subscribers
@@ -227,7 +270,7 @@ impl Ledger {
             }
         } else {
             if !had {
-                commands.extend(jobs_filter());
+                commands.extend(self.always_filters());
             }
             for uuid in wanted.difference(&self.filtered_channels) {
                 commands.extend(Command::filter("Unique-ID", uuid));
@@ -319,7 +362,7 @@ impl Ledger {
         let mut before = Vec::new();
         if self.filters_by_hand.is_empty() {
             // the first filter would hide job results from everybody
-            before.extend(jobs_filter());
+            before.extend(self.always_filters());
         }
         self.filtered_channels = BTreeSet::new();
         self.filters_by_hand
@@ -327,15 +370,27 @@ impl Ledger {
         (before, command, Vec::new())
     }
 
+    /// What no filter may hide.
+    fn always_filters(&self) -> impl Iterator<Item = Command> + use<> {
+        let heartbeat = self.follows_heartbeat.then_some(EventName::Heartbeat);
+        [EventName::BackgroundJob]
+            .into_iter()
+            .chain(heartbeat)
+            .filter_map(|name| Command::filter("Event-Name", name.as_str()).ok())
+    }
+
     /// What must be said again on a new connection: events, filters, the log.
     pub(crate) fn restore(&mut self) -> Vec<Command> {
         let mut commands = Vec::new();
         if !self.filters_by_hand.is_empty() {
-            commands.extend(jobs_filter());
+            commands.extend(self.always_filters());
             for (header, value) in &self.filters_by_hand {
                 commands.extend(Command::filter(header, value));
             }
         }
+        let doubtful = self.doubtful();
+        commands.extend(Command::event(self.format, &doubtful));
+        self.wire.extend(&doubtful);
         commands.extend(self.sync());
         commands.extend(self.sync_log());
         commands
@@ -366,10 +421,6 @@ impl Ledger {
     }
 }
 
-fn jobs_filter() -> Option<Command> {
-    Command::filter("Event-Name", EventName::BackgroundJob.as_str()).ok()
-}
-
 fn only_custom(set: &EventSet) -> bool {
     set.subclasses().next().is_none() && set.names().all(|name| *name == EventName::Custom)
 }
@@ -387,6 +438,13 @@ fn line_of(command: &Command) -> String {
     let bytes = command.to_bytes();
     let line = bytes.split(|&b| b == b'\n').next().unwrap_or(b"");
     String::from_utf8_lossy(line).into_owned()
+}
+
+/// What an `event` command asks for.
+pub(crate) fn events_of(command: &Command) -> EventSet {
+    let text = line_of(command);
+    let words = text.split(' ').skip(1).filter(|word| !word.is_empty());
+    read_event(words).1
 }
 
 /// The words of an `event` or `nixevent` command, as the switch takes them.

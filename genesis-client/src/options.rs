@@ -42,7 +42,8 @@ pub struct Options {
     /// Default 30 s.
     pub idle_probe: Option<Duration>,
     /// Gives the connection up when no HEARTBEAT came for this time (the switch sends one every
-    /// 20 s by default). `None`: HEARTBEAT is not subscribed for that. Default `None`.
+    /// 20 s by default). `None`: HEARTBEAT is not subscribed for that. A user that may not have
+    /// HEARTBEAT, and an outbound socket, do without. Default `None`.
     pub heartbeat_timeout: Option<Duration>,
     /// Warns when events arrive this much later than the switch made them: it keeps 100,000 for a
     /// slow listener, then drops, then closes. Default 2 s.

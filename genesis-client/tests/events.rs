@@ -158,10 +158,11 @@ async fn a_subscription_that_must_not_have_holes_ends_at_the_first() {
 #[tokio::test(start_paused = true)]
 async fn lesson_15_log_lines_have_their_own_queue() {
     let (client, mut peer) = connected().await;
-    let (log, ()) = tokio::join!(client.log(LogLevel::Info), async {});
+    let (log, ()) = tokio::join!(client.log(LogLevel::Info), async {
+        peer.expect("log 6").await;
+        peer.send(reply("+OK log level 6 [6]")).await;
+    });
     let mut log = log.unwrap();
-    peer.expect("log 6").await;
-    peer.send(reply("+OK log level 6 [6]")).await;
     for (level, text) in [(7, "too much"), (3, "an error")] {
         peer.send(format!(
             "Content-Type: log/data\nContent-Length: {}\nLog-Level: {level}\n\n{text}\n",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use genesis_client::proto::EventName;
 use genesis_client::proto::session::CloseReason;
 use genesis_client::{Client, Inbound, Item, LinkState, Options, Reconnect, Subscription};
-use support::{Peer, api, connected, connected_with, event, reply, soon};
+use support::{Peer, api, connected, event, reply, soon};
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -179,11 +179,17 @@ async fn missing_heartbeats_end_the_link_if_asked_for() {
     let mut options = Options::default();
     options.heartbeat_timeout = Some(Duration::from_secs(45));
     options.idle_probe = None;
-    let (client, mut peer) = connected_with(Inbound::builder().options(options)).await;
-    let (_events, ()) = tokio::join!(
-        client.subscribe(Subscription::new().event(EventName::Heartbeat)),
-        async { peer.subscribed("HEARTBEAT").await }
-    );
+    let (ours, theirs) = duplex(1 << 16);
+    let mut peer = Peer::new(theirs);
+    let connecting = Inbound::builder().options(options).connect_over(ours);
+    let (client, ()) = tokio::join!(connecting, async {
+        peer.send("Content-Type: auth/request\n\n").await;
+        peer.expect("auth ClueCon").await;
+        peer.send(reply("+OK accepted")).await;
+        // nobody has subscribed to it
+        peer.subscribed("BACKGROUND_JOB HEARTBEAT").await;
+    });
+    let client = client.unwrap();
     let start = Instant::now();
     tokio::time::sleep(Duration::from_secs(20)).await;
     peer.send(event("Event-Name: HEARTBEAT\n")).await;

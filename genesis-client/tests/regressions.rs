@@ -169,11 +169,7 @@ async fn endless_times_are_no_panic() {
         peer.send("Content-Type: auth/request\n\n").await;
         peer.expect("auth ClueCon").await;
         peer.send(reply("+OK accepted")).await;
-        assert!(
-            peer.command()
-                .await
-                .starts_with("event plain BACKGROUND_JOB")
-        );
+        peer.expect("event plain BACKGROUND_JOB HEARTBEAT").await;
         peer.send(reply("+OK event listener enabled plain")).await;
     });
     let client = client.unwrap();
@@ -270,4 +266,92 @@ async fn resume_on_a_sync_socket_is_refused() {
     assert_eq!(*error.kind(), ErrorKind::Mode);
     drop(session);
     assert!(!switch.await.unwrap().contains(&"resume".to_owned()));
+}
+
+/// Plays `userauth`, answered with these header lines.
+async fn user(allowed: &str, events: &[(&str, &str)]) -> (genesis_client::Client, Peer) {
+    let (ours, theirs) = duplex(1 << 16);
+    let mut peer = Peer::new(theirs);
+    let connecting = Inbound::builder()
+        .user("limited", "example.org", "secret")
+        .connect_over(ours);
+    let (client, ()) = tokio::join!(connecting, async {
+        peer.send("Content-Type: auth/request\n\n").await;
+        peer.expect("userauth limited@example.org:secret").await;
+        peer.send(format!(
+            "Content-Type: command/reply\nReply-Text: +OK accepted\n{allowed}"
+        ))
+        .await;
+        for (command, answer) in events {
+            peer.expect(command).await;
+            peer.send(reply(answer)).await;
+        }
+    });
+    (client.unwrap(), peer)
+}
+
+/// A list of events that the switch cuts after 510 bytes, the blank line lost.
+fn cut_list() -> String {
+    let mut text = "Reply-Text: +OK accepted\nAllowed-Events: CHANNEL_CREATE CUSTOM".to_owned();
+    for number in 0.. {
+        text.push_str(&format!(" long::subclass_{number}"));
+        if text.len() > 510 {
+            break;
+        }
+    }
+    text.truncate(510);
+    text.split_off("Reply-Text: +OK accepted\n".len())
+}
+
+const JOBS: &str = "event plain BACKGROUND_JOB";
+
+#[tokio::test(start_paused = true)]
+async fn lesson_19_what_a_cut_list_does_not_name_is_asked_of_the_switch() {
+    let (client, mut peer) = user(&cut_list(), &[(JOBS, "+OK event listener enabled plain")]).await;
+    let (events, ()) = tokio::join!(
+        client.subscribe(Subscription::new().event(EventName::Dtmf)),
+        async { peer.subscribed("DTMF").await }
+    );
+    assert!(events.is_ok());
+    let job = tokio::spawn({
+        let client = client.clone();
+        async move { client.bgapi("status").await }
+    });
+    let command = peer.command().await;
+    let uuid = command.split("Job-UUID: ").nth(1).unwrap().to_owned();
+    peer.send(reply("+OK")).await;
+    peer.send(event(&format!(
+        "Event-Name: BACKGROUND_JOB\nJob-UUID: {uuid}\n"
+    )))
+    .await;
+    assert!(soon(job).await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn lesson_27_a_job_event_that_a_cut_list_hid_and_the_switch_refuses_spoils_nothing() {
+    let (client, mut peer) = user(&cut_list(), &[(JOBS, "-ERR permission denied")]).await;
+    let (events, ()) = tokio::join!(
+        client.subscribe(Subscription::new().event(EventName::Dtmf)),
+        async { peer.subscribed("DTMF").await }
+    );
+    assert!(events.is_ok());
+    let error = soon(client.bgapi("status")).await.unwrap_err();
+    assert!(error.is_refused(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_the_switch_refuses_is_an_error() {
+    use genesis_client::proto::name::LogLevel;
+    let denied = "Allowed-Events: all\nAllowed-API: all\nAllowed-LOG: false\n\n";
+    let (client, _peer) = user(denied, &[(JOBS, "+OK event listener enabled plain")]).await;
+    assert!(client.log(LogLevel::Debug).await.unwrap_err().is_refused());
+    // the answer was cut before it said so
+    let (client, mut peer) = user(&cut_list(), &[(JOBS, "-ERR permission denied")]).await;
+    for _ in 0..2 {
+        let (log, ()) = tokio::join!(client.log(LogLevel::Debug), async {
+            peer.expect("log 7").await;
+            peer.send(reply("-ERR permission denied")).await;
+        });
+        assert!(log.unwrap_err().is_refused());
+    }
 }

@@ -121,6 +121,7 @@ fn wire_filters_are_added_before_old_ones_go() {
 fn lesson_27_a_restricted_user_is_told_before_anything_is_sent() {
     let mut ledger = Ledger::new(EventFormat::Plain);
     let allowed = Allowed {
+        cut: false,
         events: Some(vec!["DTMF".into()]),
         ..Allowed::default()
     };

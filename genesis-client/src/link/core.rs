@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use genesis_proto::command::EventSet;
+use genesis_proto::command::{EventSet, Verb};
 use genesis_proto::session::{Allowed, ClientSession, CloseReason, Outcome, Output};
 use genesis_proto::{Command, Event, EventName, Reply};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -58,6 +58,8 @@ pub(crate) struct Core {
     logs: LogRouter,
     waiters: Waiters,
     lag: LagMeter,
+    /// A link without HEARTBEAT is given up.
+    pub(super) follows_heartbeat: bool,
     /// Whether executions' events are on the wire.
     follows_executions: bool,
     pub(super) last_heard: Instant,
@@ -87,6 +89,7 @@ impl Core {
             logs: LogRouter::default(),
             waiters: Waiters::default(),
             lag: LagMeter::default(),
+            follows_heartbeat: false,
             follows_executions: false,
             last_heard: Instant::now(),
             last_heartbeat: Instant::now(),
@@ -106,8 +109,11 @@ impl Core {
         self.probing = false;
         self.lag = LagMeter::default();
         self.ledger.connected(allowed);
+        self.follows_heartbeat =
+            self.common.options.heartbeat_timeout.is_some() && self.ledger.follow_heartbeat();
         for command in self.ledger.restore() {
-            self.send_own(session, &command, EventSet::new(), None);
+            let names = named_by(&command);
+            self.send_own(session, &command, names, None);
         }
         self.sync_filters(session);
     }
@@ -284,12 +290,17 @@ impl Core {
                 queue,
                 done,
             } => {
-                self.logs.add(id, level, queue);
-                let command = self.ledger.acquire_log(level);
-                if let Some(session) = session {
-                    self.send_all_own(session, command.into_iter().collect());
+                if let Err(error) = self.ledger.check_log() {
+                    let _ = done.send(Err(error));
+                    return;
                 }
-                let _ = done.send(Ok(()));
+                self.logs.add(id, level, queue);
+                match (self.ledger.acquire_log(level), session) {
+                    (Some(command), Some(session)) => {
+                        self.send_own(session, &command, EventSet::new(), Some((id, done)));
+                    }
+                    _ => drop(done.send(Ok(()))),
+                }
             }
             _ => {}
         }
@@ -382,6 +393,11 @@ impl Core {
     fn drop_subscriber(&mut self, id: crate::router::SubscriberId) {
         if let Some(events) = self.router.remove(id) {
             self.ledger.release(&events);
+        }
+        if let Some(level) = self.logs.remove(id) {
+            // nothing is sent: the switch has refused, or is gone
+            let _ = self.ledger.release_log(level);
+            self.ledger.log_refused();
         }
     }
 
@@ -485,7 +501,8 @@ impl Core {
                 }
                 if let Some((id, done)) = done {
                     let answer = if refused {
-                        Err(Error::refused("event", &reply))
+                        let command = if names.is_empty() { "log" } else { "event" };
+                        Err(Error::refused(command, &reply))
                     } else {
                         Ok(())
                     };
@@ -577,6 +594,14 @@ impl Core {
         }
         self.router.close();
         self.logs.close();
+    }
+}
+
+/// The names that an `event` command of the ledger asks for.
+fn named_by(command: &Command) -> EventSet {
+    match command.verb() {
+        Verb::Event => crate::ledger::events_of(command),
+        _ => EventSet::new(),
     }
 }
 

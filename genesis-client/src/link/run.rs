@@ -302,6 +302,7 @@ impl Core {
         };
         let heartbeat = options
             .heartbeat_timeout
+            .filter(|_| self.follows_heartbeat)
             .map_or(far, |limit| later(self.last_heartbeat, limit));
         idle.min(heartbeat)
             .min(far)
@@ -326,6 +327,7 @@ impl Core {
         let options = &self.common.options;
         let now = Instant::now();
         if let Some(limit) = options.heartbeat_timeout
+            && self.follows_heartbeat
             && now >= later(self.last_heartbeat, limit)
         {
             tracing::warn!(?limit, "no HEARTBEAT came; the link is given up");

@@ -463,7 +463,9 @@ impl ClientSession {
         Some(if slot.verb == Verb::Connect {
             Output::Connected(reply)
         } else {
-            Output::Authenticated(Allowed::from_headers(&reply.headers()))
+            // a reply that was cut has lost its blank line
+            let cut = !reply.frame().raw().ends_with(b"\n\n");
+            Output::Authenticated(Allowed::from_headers(&reply.headers(), cut))
         })
     }
 

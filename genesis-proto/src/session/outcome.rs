@@ -76,7 +76,8 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// What a `userauth` user may do, as the switch tells it. `None` means no limit.
+/// What a `userauth` user may do, as the switch tells it. `None` means no limit that is known: the
+/// switch cuts a long answer off, and a list that was cut is not taken for the whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowed {
     /// Event names and subclasses.
@@ -85,10 +86,12 @@ pub struct Allowed {
     pub api: Option<Vec<String>>,
     /// Whether the log may be followed.
     pub log: Option<bool>,
+    /// The answer was cut off: there are limits that are not known.
+    pub cut: bool,
 }
 
 impl Allowed {
-    pub(crate) fn from_headers(headers: &Headers) -> Self {
+    pub(crate) fn from_headers(headers: &Headers, cut: bool) -> Self {
         let list = |name: &str| {
             let value = headers.get(name)?;
             let words: Vec<String> = value
@@ -99,10 +102,16 @@ impl Allowed {
             let unlimited = words.iter().any(|word| word.eq_ignore_ascii_case("all"));
             (!unlimited).then_some(words)
         };
+        // the headers come in this order, so a list is whole when the next header is there
+        let whole = |next: &str| !cut || headers.get(next).is_some();
         Self {
-            events: list("Allowed-Events"),
-            api: list("Allowed-API"),
-            log: headers.get("Allowed-LOG").map(|value| value == "true"),
+            events: list("Allowed-Events").filter(|_| whole("Allowed-API")),
+            api: list("Allowed-API").filter(|_| whole("Allowed-LOG")),
+            log: headers
+                .get("Allowed-LOG")
+                .filter(|_| !cut)
+                .map(|value| value == "true"),
+            cut,
         }
     }
 }
