@@ -37,6 +37,8 @@ pub(crate) struct Ledger {
     jobs_refused: bool,
     /// HEARTBEAT must pass every filter, because the link is given up without it.
     follows_heartbeat: bool,
+    /// The events by which executions end; they must pass every filter too.
+    executions: EventSet,
     /// The socket does not know `event` (an outbound one without `full`).
     fixed: bool,
 }
@@ -56,6 +58,7 @@ impl Ledger {
             log_wire: None,
             jobs_refused: false,
             follows_heartbeat: false,
+            executions: EventSet::new(),
             fixed: false,
         }
     }
@@ -79,6 +82,16 @@ impl Ledger {
             self.acquire(&heartbeat);
         }
         true
+    }
+
+    /// The events by which executions end are wanted from now on; gives the commands that let them
+    /// through the filters that are set already.
+    pub(crate) fn follow_executions(&mut self, events: &EventSet) -> Vec<Command> {
+        self.acquire(events);
+        self.executions = events.clone();
+        let filtered = !self.filters_by_hand.is_empty() || !self.filtered_channels.is_empty();
+        let names = events.names().filter(|_| filtered);
+        names.filter_map(let_through).collect()
     }
 
     /// Checks that we may follow the log.
@@ -371,12 +384,13 @@ impl Ledger {
     }
 
     /// What no filter may hide.
-    fn always_filters(&self) -> impl Iterator<Item = Command> + use<> {
-        let heartbeat = self.follows_heartbeat.then_some(EventName::Heartbeat);
-        [EventName::BackgroundJob]
+    fn always_filters(&self) -> impl Iterator<Item = Command> {
+        let heartbeat = self.follows_heartbeat.then_some(&EventName::Heartbeat);
+        [&EventName::BackgroundJob]
             .into_iter()
             .chain(heartbeat)
-            .filter_map(|name| Command::filter("Event-Name", name.as_str()).ok())
+            .chain(self.executions.names())
+            .filter_map(let_through)
     }
 
     /// What must be said again on a new connection: events, filters, the log.
@@ -419,6 +433,11 @@ impl Ledger {
         self.log_wire = wanted;
         Some(wanted.map_or_else(Command::nolog, Command::log))
     }
+}
+
+/// The filter that lets all events of a name pass.
+fn let_through(name: &EventName) -> Option<Command> {
+    Command::filter("Event-Name", name.as_str()).ok()
 }
 
 fn only_custom(set: &EventSet) -> bool {

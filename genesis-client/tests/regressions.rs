@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use genesis_client::proto::command::Execute;
 use genesis_client::proto::session::CloseReason;
 use genesis_client::proto::{Command, EventName};
 use genesis_client::{AtDeadline, ErrorKind, Inbound, Options, Outbound, Session, Subscription};
@@ -353,5 +354,74 @@ async fn a_log_that_the_switch_refuses_is_an_error() {
             peer.send(reply("-ERR permission denied")).await;
         });
         assert!(log.unwrap_err().is_refused());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_who_ask_for_the_same_event_hear_the_same_answer() {
+    let (client, mut peer) = connected().await;
+    let wanted = || Subscription::new().event(EventName::Dtmf);
+    let (first, second, ()) = tokio::join!(
+        client.subscribe(wanted()),
+        client.subscribe(wanted()),
+        async {
+            peer.expect("event plain DTMF").await;
+            peer.send(reply("-ERR permission denied")).await;
+        }
+    );
+    assert!(first.unwrap_err().is_refused());
+    assert!(second.unwrap_err().is_refused());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_whose_end_cannot_be_seen_says_so() {
+    let allowed = "Allowed-Events: BACKGROUND_JOB\nAllowed-API: all\nAllowed-LOG: true\n\n";
+    let (client, mut peer) = user(allowed, &[(JOBS, "+OK event listener enabled plain")]).await;
+    let start = Instant::now();
+    let (execution, ()) = tokio::join!(
+        client.execute(Some("7f4d"), Execute::new("answer").unwrap()),
+        async {
+            assert!(peer.command().await.starts_with("sendmsg 7f4d"));
+            peer.send(reply("+OK")).await;
+        }
+    );
+    let error = execution.unwrap().complete().await.unwrap_err();
+    assert!(error.is_refused(), "{error:?}");
+    assert_eq!(start.elapsed().as_secs(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wire_filters_let_the_ends_of_executions_through() {
+    let mut options = Options::default();
+    options.wire_filters = true;
+    let (client, mut peer) = connected_with(Inbound::builder().options(options)).await;
+    let (events, ()) = tokio::join!(
+        client.subscribe(Subscription::new().event(EventName::Dtmf).channel("a")),
+        async {
+            while peer.command().await != "event plain DTMF" {
+                peer.send(reply("+OK")).await;
+            }
+            peer.send(reply("+OK")).await;
+        }
+    );
+    let _events = events.unwrap();
+    let (execution, filters) = tokio::join!(
+        client.execute(Some("b"), Execute::new("answer").unwrap()),
+        async {
+            let mut filters = Vec::new();
+            loop {
+                let command = peer.command().await;
+                peer.send(reply("+OK")).await;
+                if command.starts_with("sendmsg") {
+                    return filters;
+                }
+                filters.push(command);
+            }
+        }
+    );
+    assert!(execution.is_ok());
+    for name in ["EXECUTE_COMPLETE", "HANGUP", "HANGUP_COMPLETE"] {
+        let filter = format!("filter Event-Name CHANNEL_{name}");
+        assert!(filters.contains(&filter), "{filters:?}");
     }
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ledger::Ledger;
 use crate::log::LogRouter;
 use crate::outbound::SocketMode;
-use crate::router::Router;
+use crate::router::{Router, SubscriberId};
 use crate::stats::Counters;
 use crate::subscription::{Gap, Item};
 
@@ -35,7 +35,7 @@ enum Pending {
     /// them is told.
     Ledger {
         names: EventSet,
-        done: Option<(crate::router::SubscriberId, Answer<()>)>,
+        done: Vec<(SubscriberId, Answer<()>)>,
     },
     Probe,
 }
@@ -208,8 +208,11 @@ impl Core {
                 deadline,
                 result,
             } => {
-                self.follow_executions(session);
-                self.waiters.execution(&application_uuid, &channel, result);
+                match self.follow_executions(session) {
+                    Ok(()) => self.waiters.execution(&application_uuid, &channel, result),
+                    // it may run, but its end cannot be seen
+                    Err(error) => drop(result.send(Err(error))),
+                }
                 let caller = Pending::Caller {
                     reply,
                     _permit: permit,
@@ -324,18 +327,43 @@ impl Core {
         &mut self,
         session: &mut ClientSession,
         names: EventSet,
-        done: Option<(crate::router::SubscriberId, Answer<()>)>,
+        done: Option<(SubscriberId, Answer<()>)>,
     ) {
         let mut commands = self.ledger.sync();
         self.sync_filters(session);
         let Some(last) = commands.pop() else {
-            if let Some((_, done)) = done {
-                let _ = done.send(Ok(()));
+            if let Some(done) = done {
+                self.agreed_with(&names, done);
             }
             return;
         };
         self.send_all_own(session, commands);
         self.send_own(session, &last, names, done);
+    }
+
+    /// The wire needs no change for these names: `done` hears at once, or with the answer to the
+    /// command under way that asks for them.
+    fn agreed_with(&mut self, events: &EventSet, waiting: (SubscriberId, Answer<()>)) {
+        let under_way = self
+            .pending
+            .iter_mut()
+            .rev()
+            .find_map(|pending| match pending {
+                Pending::Ledger { names, done }
+                    if names.names().any(|name| events.contains(name, None))
+                        || names.is_all()
+                        || names.subclasses().any(|subclass| {
+                            events.contains(&EventName::Custom, Some(subclass))
+                        }) =>
+                {
+                    Some(done)
+                }
+                _ => None,
+            });
+        match under_way {
+            Some(done) => done.push(waiting),
+            None => drop(waiting.1.send(Ok(()))),
+        }
     }
 
     fn sync_filters(&mut self, session: &mut ClientSession) {
@@ -345,22 +373,25 @@ impl Core {
         }
     }
 
-    /// The events by which executions end are asked for once and kept.
-    fn follow_executions(&mut self, session: &mut ClientSession) {
+    /// The events by which executions end are asked for once and kept. An error when they cannot
+    /// reach this connection.
+    fn follow_executions(&mut self, session: &mut ClientSession) -> Result<(), Error> {
+        let one = |name| -> EventSet { [name].into_iter().collect() };
+        let mut events = one(EventName::ChannelExecuteComplete);
+        self.ledger.check(&events)?;
         if std::mem::replace(&mut self.follows_executions, true) {
-            return;
+            return Ok(());
         }
-        let events: EventSet = [
-            EventName::ChannelExecuteComplete,
-            EventName::ChannelHangup,
-            EventName::ChannelHangupComplete,
-        ]
-        .into_iter()
-        .collect();
-        if self.ledger.check(&events).is_ok() {
-            self.ledger.acquire(&events);
-            self.sync(session, events, None);
+        for name in [EventName::ChannelHangup, EventName::ChannelHangupComplete] {
+            let hangup = one(name);
+            if self.ledger.check(&hangup).is_ok() {
+                events.extend(&hangup);
+            }
         }
+        let filters = self.ledger.follow_executions(&events);
+        self.send_all_own(session, filters);
+        self.sync(session, events, None);
+        Ok(())
     }
 
     fn send_all_own(&mut self, session: &mut ClientSession, commands: Vec<Command>) {
@@ -374,11 +405,12 @@ impl Core {
         session: &mut ClientSession,
         command: &Command,
         names: EventSet,
-        done: Option<(crate::router::SubscriberId, Answer<()>)>,
+        done: Option<(SubscriberId, Answer<()>)>,
     ) {
         match session.submit(command) {
             Ok(_) => {
                 Counters::add(&self.common.counters.commands_sent, 1);
+                let done = done.into_iter().collect();
                 self.pending.push_back(Pending::Ledger { names, done });
             }
             Err(error) => {
@@ -390,7 +422,7 @@ impl Core {
         }
     }
 
-    fn drop_subscriber(&mut self, id: crate::router::SubscriberId) {
+    fn drop_subscriber(&mut self, id: SubscriberId) {
         if let Some(events) = self.router.remove(id) {
             self.ledger.release(&events);
         }
@@ -499,7 +531,7 @@ impl Core {
                     tracing::warn!(reply = %reply.text().trim_end(), "FreeSWITCH refused to change what it sends");
                     self.ledger.refused(&names);
                 }
-                if let Some((id, done)) = done {
+                for (id, done) in done {
                     let answer = if refused {
                         let command = if names.is_empty() { "log" } else { "event" };
                         Err(Error::refused(command, &reply))
@@ -563,13 +595,12 @@ impl Core {
                 Pending::Caller { reply, .. } => {
                     let _ = reply.send(Err(Error::disconnected(reason, outcome)));
                 }
-                Pending::Ledger {
-                    done: Some((_, done)),
-                    ..
-                } => {
-                    let _ = done.send(Err(Error::disconnected(reason, outcome)));
+                Pending::Ledger { done, .. } => {
+                    for (_, done) in done {
+                        let _ = done.send(Err(Error::disconnected(reason, outcome)));
+                    }
                 }
-                Pending::Ledger { done: None, .. } | Pending::Probe => {}
+                Pending::Probe => {}
             }
         }
         self.waiters.link_lost(reason);
