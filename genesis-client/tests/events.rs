@@ -1,5 +1,7 @@
 //! Subscriptions, queues, routing, loss that shows.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 mod support;
 
 use std::time::Duration;
@@ -62,8 +64,10 @@ async fn a_refused_subscription_is_an_error_and_is_not_counted() {
 #[tokio::test]
 async fn lesson_23_a_burst_reaches_a_reader_on_the_same_thread_whole() {
     const COUNT: usize = 20_000;
-    let mut options = Options::default();
-    options.queue_items = 200;
+    let options = Options {
+        queue_items: 200,
+        ..Options::default()
+    };
     let (client, mut peer) =
         connected_with(genesis_client::Inbound::builder().options(options)).await;
     let (events, ()) = tokio::join!(
@@ -214,8 +218,10 @@ async fn commands_by_hand_go_through_the_ledger() {
 
 #[tokio::test(start_paused = true)]
 async fn wire_filters_are_used_when_every_subscriber_is_bound_to_channels() {
-    let mut options = Options::default();
-    options.wire_filters = true;
+    let options = Options {
+        wire_filters: true,
+        ..Options::default()
+    };
     let (client, mut peer) =
         connected_with(genesis_client::Inbound::builder().options(options)).await;
     let wish = Subscription::new().event(EventName::Dtmf).channel("7f4d");

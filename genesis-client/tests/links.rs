@@ -1,5 +1,7 @@
 //! Losing links, noticing it, and making them again.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 mod support;
 
 use std::io;
@@ -176,9 +178,11 @@ async fn a_running_api_is_no_half_open_link() {
 
 #[tokio::test(start_paused = true)]
 async fn missing_heartbeats_end_the_link_if_asked_for() {
-    let mut options = Options::default();
-    options.heartbeat_timeout = Some(Duration::from_secs(45));
-    options.idle_probe = None;
+    let options = Options {
+        heartbeat_timeout: Some(Duration::from_secs(45)),
+        idle_probe: None,
+        ..Options::default()
+    };
     let (ours, theirs) = duplex(1 << 16);
     let mut peer = Peer::new(theirs);
     let connecting = Inbound::builder().options(options).connect_over(ours);

@@ -1,5 +1,7 @@
 //! What once went wrong, one test each.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 mod support;
 
 use std::time::Duration;
@@ -46,9 +48,11 @@ async fn a_long_api_with_its_own_deadline_is_no_half_open_link() {
 
 #[tokio::test(start_paused = true)]
 async fn the_patience_for_a_long_command_ends_with_it() {
-    let mut options = Options::default();
-    options.idle_probe = Some(Duration::from_secs(10));
-    options.command_timeout = Duration::from_secs(300);
+    let options = Options {
+        idle_probe: Some(Duration::from_secs(10)),
+        command_timeout: Duration::from_secs(300),
+        ..Options::default()
+    };
     let (client, mut peer) = connected_with(Inbound::builder().options(options)).await;
     let start = Instant::now();
     let call = tokio::spawn({
@@ -71,8 +75,10 @@ async fn the_patience_for_a_long_command_ends_with_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_exit_that_is_not_answered_ends_with_the_deadline() {
-    let mut options = Options::default();
-    options.idle_probe = None;
+    let options = Options {
+        idle_probe: None,
+        ..Options::default()
+    };
     let (client, mut peer) = connected_with(Inbound::builder().options(options)).await;
     let start = Instant::now();
     let leaving = client.timeout(Duration::from_secs(7));
@@ -85,8 +91,10 @@ async fn an_exit_that_is_not_answered_ends_with_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_goodbye_without_an_end_is_waited_for_two_seconds() {
-    let mut options = Options::default();
-    options.idle_probe = None;
+    let options = Options {
+        idle_probe: None,
+        ..Options::default()
+    };
     let (client, mut peer) = connected_with(Inbound::builder().options(options)).await;
     let start = Instant::now();
     peer.send("Content-Type: text/disconnect-notice\nContent-Length: 22\n\nDisconnected, goodbye.")
@@ -159,10 +167,12 @@ fn everyone_is_told_when_the_runtime_of_the_connection_goes() {
 
 #[tokio::test(start_paused = true)]
 async fn endless_times_are_no_panic() {
-    let mut options = Options::default();
-    options.idle_probe = Some(Duration::MAX);
-    options.heartbeat_timeout = Some(Duration::MAX);
-    options.command_timeout = Duration::MAX;
+    let options = Options {
+        idle_probe: Some(Duration::MAX),
+        heartbeat_timeout: Some(Duration::MAX),
+        command_timeout: Duration::MAX,
+        ..Options::default()
+    };
     let (ours, theirs) = duplex(1 << 16);
     let mut peer = Peer::new(theirs);
     let connecting = Inbound::builder().options(options).connect_over(ours);
@@ -392,8 +402,10 @@ async fn an_execution_whose_end_cannot_be_seen_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn wire_filters_let_the_ends_of_executions_through() {
-    let mut options = Options::default();
-    options.wire_filters = true;
+    let options = Options {
+        wire_filters: true,
+        ..Options::default()
+    };
     let (client, mut peer) = connected_with(Inbound::builder().options(options)).await;
     let (events, ()) = tokio::join!(
         client.subscribe(Subscription::new().event(EventName::Dtmf).channel("a")),

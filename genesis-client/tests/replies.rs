@@ -1,5 +1,7 @@
 //! Replies reach the caller they answer, and every await ends.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 mod support;
 
 use std::time::Duration;
@@ -297,8 +299,10 @@ async fn a_silent_switch_is_a_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn at_most_so_many_commands_are_in_flight() {
-    let mut options = Options::default();
-    options.commands_in_flight = 2;
+    let options = Options {
+        commands_in_flight: 2,
+        ..Options::default()
+    };
     let (client, mut peer) = connected_with(Inbound::builder().options(options)).await;
     let calls: Vec<_> = (0..3)
         .map(|n| {
