@@ -93,8 +93,10 @@ async fn lesson_31_subscriptions_come_back_and_the_gap_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn lesson_31_attempts_back_off_and_give_up_when_told_to() {
-    let mut reconnect = Reconnect::default();
-    reconnect.attempts = Some(5);
+    let reconnect = Reconnect {
+        attempts: Some(5),
+        ..Reconnect::default()
+    };
     let (client, peer, dialled) = dial(builder(reconnect)).await;
     dialled
         .refuse
