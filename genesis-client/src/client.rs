@@ -199,8 +199,13 @@ impl Client {
 
     /// Sends any command and gives its reply, refused or not.
     ///
-    /// Commands that change what the switch sends (`event`, `nixevent`, `noevents`, `filter`) go
-    /// through the ledger of subscriptions and cannot take from a subscriber what it wants.
+    /// Commands that change what the switch sends (`event`, `nixevent`, `noevents`, `filter`,
+    /// `myevents`, `log`, `nolog`) go through the ledger of subscriptions: they cannot take events or
+    /// log lines from a subscriber, and they are said again on a new connection. A `filter`, and
+    /// `myevents UUID`, hide what does not match from everybody, for that is what they are for; only
+    /// what jobs and applications wait for passes every filter. `myevents UUID` also makes this the
+    /// controlling connection of that channel, which the switch closes when the channel ends: use a
+    /// connection of its own for it.
     ///
     /// # Errors
     ///
@@ -213,7 +218,23 @@ impl Client {
     /// its reply is thrown away. It never reaches another caller.
     pub async fn send(&self, command: Command) -> Result<Reply> {
         let name = command.name();
-        self.send_named(command, &name).await
+        let controls = self.controlled_by(&command);
+        let reply = self.send_named(command, &name).await?;
+        if let Some(uuid) = controls.filter(|_| !reply.is_refused()) {
+            let channel = self.shared.channel.lock();
+            *channel.unwrap_or_else(PoisonError::into_inner) = Some(uuid);
+        }
+        Ok(reply)
+    }
+
+    /// The channel that an inbound connection controls after `myevents UUID`.
+    fn controlled_by(&self, command: &Command) -> Option<String> {
+        if command.verb() != Verb::Myevents || self.shared.mode.is_some() {
+            return None;
+        }
+        let bytes = command.to_bytes();
+        let line = std::str::from_utf8(&bytes).ok()?.lines().next()?;
+        line.split(' ').nth(1).map(str::to_owned)
     }
 
     /// `name` is what an error calls the command.

@@ -166,6 +166,8 @@ impl InboundBuilder {
         let _observed = observe::connecting();
         let (link, allowed) = first_link(&mut connector, &options).await?;
         let common = Arc::new(Common::new(options));
+        // bounded by what makes requests: commands by `commands_in_flight`, the others by one per
+        // subscriber that comes or goes
         let (requests, receiver) = mpsc::unbounded_channel();
         let core = Core::new(common.clone(), receiver);
         common.set_state(LinkState::Connected);
@@ -271,4 +273,28 @@ pub(crate) fn tune(stream: &TcpStream, keepalive: Option<Duration>) -> io::Resul
         socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lesson_35_no_delay_and_keep_alive_are_set() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let ours = dial(&address, Some(Duration::from_secs(30))).await.unwrap();
+        let socket = socket2::SockRef::from(&ours);
+        assert!(ours.nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(
+            socket.tcp_keepalive_time().unwrap(),
+            Duration::from_secs(30)
+        );
+        // the other direction is tuned by the same function
+        let (theirs, _) = listener.accept().await.unwrap();
+        tune(&theirs, None).unwrap();
+        assert!(theirs.nodelay().unwrap());
+        assert!(!socket2::SockRef::from(&theirs).keepalive().unwrap());
+    }
 }

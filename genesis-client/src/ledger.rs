@@ -4,13 +4,16 @@
 //! It grows before a subscriber is told that it is there, and shrinks when the last one goes.
 //! BACKGROUND_JOB always stays, because jobs are awaited by it.
 
+mod by_hand;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use genesis_proto::command::{Command, EventSet, Verb};
+use genesis_proto::command::{Command, EventSet};
 use genesis_proto::name::LogLevel;
 use genesis_proto::session::Allowed;
 use genesis_proto::{EventFormat, EventName};
 
+pub(crate) use self::by_hand::Undo;
 use crate::error::{Error, ErrorKind, Result};
 
 /// More channels than this are not put into wire filters: the switch tries them one by one for
@@ -32,6 +35,7 @@ pub(crate) struct Ledger {
     filtered_channels: BTreeSet<String>,
     allowed: Allowed,
     log_levels: BTreeMap<LogLevel, usize>,
+    log_by_hand: Option<LogLevel>,
     log_wire: Option<LogLevel>,
     /// The switch refused BACKGROUND_JOB: asking for it again would fail what is asked with it.
     jobs_refused: bool,
@@ -55,6 +59,7 @@ impl Ledger {
             filtered_channels: BTreeSet::new(),
             allowed: Allowed::default(),
             log_levels: BTreeMap::new(),
+            log_by_hand: None,
             log_wire: None,
             jobs_refused: false,
             follows_heartbeat: false,
@@ -296,93 +301,6 @@ impl Ledger {
         commands
     }
 
-    /// Commands that were sent by hand go through here, so that they cannot take from subscribers
-    /// what they want: gives the commands to send before, the command itself, and those after.
-    pub(crate) fn by_hand(&mut self, command: Command) -> (Vec<Command>, Command, Vec<Command>) {
-        let verb = command.verb();
-        let changes_events = matches!(
-            verb,
-            Verb::Event | Verb::Nixevent | Verb::Noevents | Verb::Filter
-        );
-        if !changes_events {
-            return (Vec::new(), command, Vec::new());
-        }
-        let text = line_of(&command);
-        let words = text.split(' ').skip(1).filter(|word| !word.is_empty());
-        match verb {
-            Verb::Event => {
-                let (format, set) = read_event(words);
-                self.format = format.unwrap_or(self.format);
-                self.by_hand.extend(&set);
-                self.wire.extend(&set);
-                (Vec::new(), command, Vec::new())
-            }
-            Verb::Nixevent => {
-                let (_, set) = read_event(words);
-                let (before, command) = self.take_off(&set);
-                (before, command, Vec::new())
-            }
-            Verb::Noevents => {
-                let (before, command) = self.take_off(&self.by_hand.clone());
-                (before, command, Vec::new())
-            }
-            Verb::Filter => self.filter_by_hand(&text, command),
-            _ => (Vec::new(), command, Vec::new()),
-        }
-    }
-
-    /// Takes what was asked for by hand off, and gives the command that takes it off the wire as
-    /// far as no subscriber wants it, and what must be said before. Where all of it is wanted the
-    /// command changes nothing.
-    fn take_off(&mut self, set: &EventSet) -> (Vec<Command>, Command) {
-        let all = set.is_all();
-        self.by_hand = if all {
-            EventSet::new()
-        } else {
-            self.by_hand.difference(set)
-        };
-        let mut commands = self.sync();
-        let unchanged = || Command::event(self.format, &self.wire);
-        let command = match commands.pop() {
-            Some(command) => command,
-            None => unchanged().unwrap_or_else(|_| Command::noevents()),
-        };
-        (commands, command)
-    }
-
-    fn filter_by_hand(
-        &mut self,
-        text: &str,
-        command: Command,
-    ) -> (Vec<Command>, Command, Vec<Command>) {
-        let mut parts = text.splitn(3, ' ').skip(1);
-        let (first, rest) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-        if first.eq_ignore_ascii_case("delete") {
-            let had = !self.filters_by_hand.is_empty();
-            let (header, value) = rest.split_once(' ').unwrap_or((rest, ""));
-            self.filters_by_hand.retain(|(h, v)| {
-                !(header.eq_ignore_ascii_case("all")
-                    || h.eq_ignore_ascii_case(header) && (value.is_empty() || v == value))
-            });
-            let gone = had && self.filters_by_hand.is_empty();
-            let after = if gone {
-                vec![Command::filter_delete_all()]
-            } else {
-                Vec::new()
-            };
-            return (Vec::new(), command, after);
-        }
-        let mut before = Vec::new();
-        if self.filters_by_hand.is_empty() {
-            // the first filter would hide job results from everybody
-            before.extend(self.always_filters());
-        }
-        self.filtered_channels = BTreeSet::new();
-        self.filters_by_hand
-            .push((first.to_owned(), rest.to_owned()));
-        (before, command, Vec::new())
-    }
-
     /// What no filter may hide.
     fn always_filters(&self) -> impl Iterator<Item = Command> {
         let heartbeat = self.follows_heartbeat.then_some(&EventName::Heartbeat);
@@ -422,16 +340,17 @@ impl Ledger {
 
     /// The log comes at the most verbose level that anybody wants.
     fn sync_log(&mut self) -> Option<Command> {
-        let wanted = self
-            .log_levels
-            .keys()
-            .max_by_key(|level| level.number())
-            .copied();
+        let wanted = self.log_wanted();
         if wanted == self.log_wire {
             return None;
         }
         self.log_wire = wanted;
         Some(wanted.map_or_else(Command::nolog, Command::log))
+    }
+
+    fn log_wanted(&self) -> Option<LogLevel> {
+        let levels = self.log_levels.keys().chain(&self.log_by_hand);
+        levels.max_by_key(|level| level.number()).copied()
     }
 }
 

@@ -90,6 +90,10 @@ impl LogRouter {
         self.readers.push((id, level, queue));
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.readers.len()
+    }
+
     pub(crate) fn remove(&mut self, id: SubscriberId) -> Option<LogLevel> {
         let at = self.readers.iter().position(|(other, ..)| *other == id)?;
         Some(self.readers.swap_remove(at).1)

@@ -38,6 +38,10 @@ pub(crate) trait Queued: Sized {
     /// Its weight; an item without a weight (a notice about the link) is never dropped.
     fn weight(&self) -> Option<usize>;
     fn lagged(count: u64) -> Self;
+    /// Takes `next` into this item, if the two can be told as one; else gives it back.
+    fn merge(&mut self, next: Self) -> Option<Self> {
+        Some(next)
+    }
 }
 
 #[derive(Debug)]
@@ -139,7 +143,11 @@ impl<T: Queued> Queue<T> {
             let lost = std::mem::take(&mut state.lost_back);
             state.items.push_back(T::lagged(lost));
         }
-        state.items.push_back(item);
+        let apart = match (weight, state.items.back_mut()) {
+            (None, Some(last)) => last.merge(item),
+            _ => Some(item),
+        };
+        state.items.extend(apart);
         let pressed =
             state.items.len() * 2 > self.bounds.items || state.bytes > self.bounds.bytes / 2;
         state.wake();

@@ -161,9 +161,10 @@ impl Item {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// From the end of the old connection until events flowed again.
+    /// From the end of the old connection until events flowed again. Several losses with nothing
+    /// between them are told as one, their times added up.
     pub duration: Duration,
-    /// Why the old connection ended.
+    /// Why the old connection ended; of several, the last.
     pub reason: CloseReason,
     /// How many attempts it took.
     pub attempts: u32,
@@ -180,6 +181,20 @@ impl Queued for Item {
 
     fn lagged(count: u64) -> Self {
         Self::Lagged(count)
+    }
+
+    /// Gaps with nothing between them are one: a reader that is away for a day of reconnects must
+    /// not collect them.
+    fn merge(&mut self, next: Self) -> Option<Self> {
+        match (self, next) {
+            (Self::Gap(gap), Self::Gap(next)) => {
+                gap.duration += next.duration;
+                gap.attempts = gap.attempts.saturating_add(next.attempts);
+                gap.reason = next.reason;
+                None
+            }
+            (_, next) => Some(next),
+        }
     }
 }
 

@@ -74,13 +74,15 @@ fn by_hand_cannot_take_from_subscribers() {
     ledger.acquire(&set(&[EventName::Dtmf]));
     ledger.sync();
     ledger.by_hand(Command::raw("event plain DTMF API").unwrap());
-    let (_, command, _) = ledger.by_hand(Command::raw("nixevent DTMF").unwrap());
+    let command = ledger
+        .by_hand(Command::raw("nixevent DTMF").unwrap())
+        .command;
     assert_eq!(
         line_of(&command),
         "event plain API DTMF BACKGROUND_JOB",
         "DTMF must stay"
     );
-    let (_, command, _) = ledger.by_hand(Command::raw("noevents").unwrap());
+    let command = ledger.by_hand(Command::raw("noevents").unwrap()).command;
     assert_eq!(line_of(&command), "nixevent API");
 }
 
@@ -95,10 +97,12 @@ fn a_format_changed_by_hand_is_kept_by_the_ledger() {
 #[test]
 fn lesson_26_a_filter_by_hand_does_not_hide_job_results() {
     let mut ledger = ledger();
-    let (before, command, _) = ledger.by_hand(Command::raw("filter Unique-ID 7f").unwrap());
-    assert_eq!(lines(&before), ["filter Event-Name BACKGROUND_JOB"]);
-    assert_eq!(line_of(&command), "filter Unique-ID 7f");
-    let (_, _, after) = ledger.by_hand(Command::raw("filter delete Unique-ID").unwrap());
+    let sent = ledger.by_hand(Command::raw("filter Unique-ID 7f").unwrap());
+    assert_eq!(lines(&sent.before), ["filter Event-Name BACKGROUND_JOB"]);
+    assert_eq!(line_of(&sent.command), "filter Unique-ID 7f");
+    let after = ledger
+        .by_hand(Command::raw("filter delete Unique-ID").unwrap())
+        .after;
     assert_eq!(lines(&after), ["filter delete all"]);
 }
 

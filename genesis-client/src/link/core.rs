@@ -15,7 +15,7 @@ use super::waiters::Waiters;
 use super::{Answer, Request, after};
 use crate::client::Common;
 use crate::error::{Error, ErrorKind};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Undo};
 use crate::log::LogRouter;
 use crate::outbound::SocketMode;
 use crate::router::{Router, SubscriberId};
@@ -42,7 +42,7 @@ enum Pending {
 
 /// What a refusal of a caller's command undoes.
 enum Then {
-    Nothing,
+    ByHand(Undo),
     Job(String),
     Execution(String),
 }
@@ -163,16 +163,19 @@ impl Core {
                 permit,
                 deadline,
             } => {
-                let (before, command, after) = self.ledger.by_hand(command);
-                self.send_all_own(session, before);
+                let by_hand = self.ledger.by_hand(command);
+                self.send_all_own(session, by_hand.before);
                 let caller = Pending::Caller {
                     reply,
                     _permit: permit,
                     deadline,
-                    then: Then::Nothing,
+                    then: Then::ByHand(by_hand.undo),
                 };
-                self.send(session, &command, caller);
-                self.send_all_own(session, after);
+                self.send(session, &by_hand.command, caller);
+                self.send_all_own(session, by_hand.after);
+                if by_hand.filters {
+                    self.sync_filters(session);
+                }
             }
             Request::Job {
                 uuid,
@@ -310,7 +313,7 @@ impl Core {
     }
 
     fn may_subscribe(&self, events: &EventSet) -> Result<(), Error> {
-        if self.router.len() >= self.common.options.subscribers {
+        if self.router.len() + self.logs.len() >= self.common.options.subscribers {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
                 format!(
@@ -469,7 +472,7 @@ impl Core {
 
     fn undo(&mut self, then: Then) {
         match then {
-            Then::Nothing => {}
+            Then::ByHand(undo) => self.ledger.undo(&undo),
             Then::Job(uuid) => self.waiters.forget_job(&uuid),
             Then::Execution(uuid) => self.waiters.forget_execution(&uuid),
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use genesis_proto::command::{EventSet, Execute, Message};
+use genesis_proto::session::switch::MY_EVENTS;
 use genesis_proto::session::{ClientSession, CloseReason};
 use genesis_proto::{Command, Event, EventName, HangupCause, Headers, Reply};
 use tokio::sync::mpsc;
@@ -55,36 +56,9 @@ pub(super) struct Setup {
     pub(super) linger: Option<Duration>,
 }
 
-/// The events that `myevents` sends (mod_event_socket.c, `parse_command`): no CALLSTATE, HOLD,
-/// CODEC, PLAYBACK_* or CUSTOM among them.
+/// The events that `myevents` sends: no CALLSTATE, HOLD, CODEC, PLAYBACK_* or CUSTOM among them.
 pub(super) fn my_events() -> EventSet {
-    [
-        EventName::ChannelAnswer,
-        EventName::ChannelApplication,
-        EventName::ChannelBridge,
-        EventName::ChannelCreate,
-        EventName::ChannelData,
-        EventName::ChannelDestroy,
-        EventName::ChannelExecute,
-        EventName::ChannelExecuteComplete,
-        EventName::ChannelHangup,
-        EventName::ChannelHangupComplete,
-        EventName::ChannelOriginate,
-        EventName::ChannelUuid,
-        EventName::ChannelOutgoing,
-        EventName::ChannelPark,
-        EventName::ChannelProgress,
-        EventName::ChannelProgressMedia,
-        EventName::ChannelState,
-        EventName::ChannelUnbridge,
-        EventName::ChannelUnpark,
-        EventName::DetectedSpeech,
-        EventName::Dtmf,
-        EventName::Notalk,
-        EventName::Talk,
-    ]
-    .into_iter()
-    .collect()
+    MY_EVENTS.iter().cloned().collect()
 }
 
 impl Session {
@@ -112,6 +86,7 @@ impl Session {
         })?;
         let common = Arc::new(Common::new(options));
         common.set_probes(mode.is_async() && mode.is_full());
+        // bounded as on an inbound connection
         let (requests, receiver) = mpsc::unbounded_channel();
         let mut core = Core::new(common.clone(), receiver);
         core.outbound_up(
