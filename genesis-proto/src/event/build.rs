@@ -274,8 +274,9 @@ impl EventBuilder {
             );
             let start = out.len();
             xml_text(body, &mut out);
-            if out[start..].trim_ascii().is_empty() {
-                out.extend_from_slice(b"  "); // white space is no text: the end tag is indented
+            let blank = out[start..].trim_ascii().is_empty();
+            if blank && matches!(percent, Percent::AsTheSwitch) {
+                out.extend_from_slice(b"  "); // white space is no text to it: the end tag is indented
             }
             out.extend_from_slice(b"</body>\n");
         }

@@ -144,6 +144,7 @@ pub struct ClientSession {
     outstanding: VecDeque<Slot>,
     /// Submitted before the handshake was over.
     backlog: VecDeque<(CommandId, Command)>,
+    backlog_bytes: usize,
     transmit: BytesMut,
     /// How many bytes the transport has taken.
     sent: u64,
@@ -192,6 +193,7 @@ impl ClientSession {
             greeting,
             outstanding: VecDeque::new(),
             backlog: VecDeque::new(),
+            backlog_bytes: 0,
             transmit: BytesMut::new(),
             sent: 0,
             next_id: 0,
@@ -227,7 +229,7 @@ impl ClientSession {
                 self.sent,
             ));
         }
-        let waiting: usize = self.backlog.iter().map(|(_, c)| c.len()).sum();
+        let waiting = self.backlog_bytes;
         if self.transmit.len() + waiting + command.len() > self.limits.outgoing {
             return Err(Error::limit(
                 format!(
@@ -242,6 +244,7 @@ impl ClientSession {
         if self.phase == Phase::Ready {
             self.enqueue(Owner::Caller(id), command);
         } else {
+            self.backlog_bytes += command.len();
             self.backlog.push_back((id, command.clone()));
         }
         Ok(id)
@@ -457,6 +460,7 @@ impl ClientSession {
             return None;
         }
         self.phase = Phase::Ready;
+        self.backlog_bytes = 0;
         while let Some((id, command)) = self.backlog.pop_front() {
             self.enqueue(Owner::Caller(id), &command);
         }
