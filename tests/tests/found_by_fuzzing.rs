@@ -30,3 +30,19 @@ fn a_name_with_a_line_feed_forges_no_header_when_it_is_written_again() {
     let error = EventBuilder::from_event(&event).unwrap_err();
     assert!(error.is_invalid_argument(), "{error}");
 }
+
+/// The switch indents the end tag of a body that is white space alone; `Exact` does not.
+#[test]
+fn a_body_of_white_space_is_read_back_from_xml() {
+    use genesis_proto::event::Fidelity;
+    use genesis_proto::{EventFormat, EventName};
+
+    let builder = Event::builder(EventName::Message).body("\n");
+    let read = |fidelity| {
+        let frame = Frame::from_bytes(builder.to_frame(EventFormat::Xml, fidelity)).unwrap();
+        let event = Event::from_frame(&frame).unwrap();
+        event.body_text().map(|body| body.into_owned())
+    };
+    assert_eq!(read(Fidelity::Exact).as_deref(), Some("\n"));
+    assert_eq!(read(Fidelity::AsTheSwitch).as_deref(), Some("\n  "));
+}
