@@ -220,7 +220,10 @@ impl Session {
             data.profile.dialplan = dialplan.clone();
             data.profile.context = context;
         });
-        self.set_call_state(CallState::Ringing);
+        // a call that is up stays ACTIVE when it is transferred into the dialplan
+        if !self.channel.update_quietly(|data| data.answered) {
+            self.set_call_state(CallState::Ringing);
+        }
         self.enter(ChannelState::Routing);
         let actions = if dialplan.eq_ignore_ascii_case("inline") {
             Some(crate::script::inline_actions(&extension))

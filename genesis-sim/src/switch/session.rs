@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use genesis_proto::event::EventBuilder;
-use genesis_proto::name::{CallState, ChannelState, EventName, HangupCause};
+use genesis_proto::name::{CallState, ChannelState, EventName, HangupCause, LogLevel};
 
 use super::Switch;
 use super::channel::{Channel, Next};
@@ -19,7 +19,18 @@ pub(crate) struct Session {
 impl Session {
     /// Fires an event about this channel.
     pub(crate) fn event(&self, name: EventName) {
+        if name == EventName::ChannelCreate {
+            self.notice(|name, uuid| format!("New Channel {name} [{uuid}]"));
+        }
         self.event_with(name, &[], &[]);
+    }
+
+    /// A line of the log about this channel, as an operator reads it on the console.
+    fn notice(&self, text: impl FnOnce(&str, &str) -> String) {
+        let uuid = self.channel.uuid.as_str();
+        let name = self.channel.update_quietly(|data| data.name.clone());
+        let text = text(&name, uuid);
+        self.switch.log(LogLevel::Notice, Some(uuid), &text);
     }
 
     /// Fires an event with headers before and after those of the channel.
@@ -150,7 +161,8 @@ impl Session {
 
     /// Hangs up: CHANNEL_HANGUP now, the rest when the channel's own task gets to it.
     pub(crate) fn hangup(&self, cause: HangupCause) {
-        if self.channel.mark_hung_up(cause, self.switch.now()) {
+        if self.channel.mark_hung_up(cause.clone(), self.switch.now()) {
+            self.notice(|name, _| format!("Hangup {name} [{cause}]"));
             self.event(EventName::ChannelHangup);
             self.channel.announce_hangup();
         }

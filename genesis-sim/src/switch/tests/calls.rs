@@ -256,9 +256,9 @@ async fn limits_refuse_calls_as_the_switch_does() {
         ..options(Script::new())
     };
     let switch = Switch::new(options);
-    let mut log = switch.subscribe_log();
     parked(&switch).await;
     let second = parked(&switch).await;
+    let mut log = switch.subscribe_log();
     let refused = "-ERR DESTINATION_OUT_OF_ORDER\n";
     assert_eq!(switch.api("originate", "null/1 &park").await, refused);
     assert_eq!(log.try_recv().unwrap().text, "Over Session Limit! 2");
@@ -267,6 +267,7 @@ async fn limits_refuse_calls_as_the_switch_does() {
     let third = parked(&switch).await;
     switch.api("uuid_kill", &third).await;
     run(1).await;
+    let mut log = switch.subscribe_log();
     assert_eq!(switch.api("originate", "null/1 &park").await, refused);
     assert_eq!(log.try_recv().unwrap().text, "Throttle Error! 3");
     run(1_000).await;

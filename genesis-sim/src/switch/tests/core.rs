@@ -104,6 +104,9 @@ async fn the_log_reaches_its_listeners() {
     let (switch, _feed) = start(Script::new());
     let mut log = switch.subscribe_log();
     let uuid = parked(&switch).await;
+    let entry = log.recv().await.unwrap();
+    assert_eq!(entry.level, LogLevel::Notice);
+    assert_eq!(entry.text, format!("New Channel null/1000 [{uuid}]"));
     switch
         .send_message(&uuid, ChannelMessage::execute("log", "WARNING be careful"))
         .unwrap();
@@ -111,6 +114,19 @@ async fn the_log_reaches_its_listeners() {
     assert_eq!(entry.level, LogLevel::Warning);
     assert_eq!(entry.text, "be careful");
     assert_eq!(entry.unique_id.as_deref(), Some(&*uuid));
+    switch.api("uuid_kill", &uuid).await;
+    let entry = log.recv().await.unwrap();
+    assert_eq!(entry.text, "Hangup null/1000 [NORMAL_CLEARING]");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_up_stays_active_when_it_enters_the_dialplan() {
+    let (switch, _feed) = start(Script::new());
+    let uuid = parked(&switch).await;
+    switch.api("uuid_transfer", &format!("{uuid} 9196")).await;
+    run(1).await;
+    let dump = switch.api("uuid_dump", &uuid).await;
+    assert!(dump.contains("Channel-Call-State: ACTIVE"), "{dump}");
 }
 
 /// The headers of CHANNEL_OUTGOING of a leg without another one, after the block of the core.
