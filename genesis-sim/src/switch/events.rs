@@ -150,9 +150,6 @@ fn carries_variables(name: &EventName) -> bool {
 pub(crate) fn put_channel(event: &mut EventBuilder, channel: &Channel, name: &EventName) {
     let data = channel.data();
     put_basic(event, channel, &data);
-    if *name == EventName::Codec {
-        return;
-    }
     put_profile(
         event,
         "Caller",

@@ -16,7 +16,11 @@ impl Session {
     /// Carries out a message (switch_ivr.c, `switch_ivr_parse_event`).
     pub(crate) async fn carry_out(&self, queued: Queued) {
         let message = &queued.message;
-        self.channel.update_quietly(|data| data.depth += 1);
+        // switch_ivr.c, `switch_ivr_park`: without media it carries the message out and drops it
+        let echoed = self.channel.update_quietly(|data| {
+            data.depth += 1;
+            data.codec || !data.parked
+        });
         match message
             .header("call-command")
             .map(str::to_ascii_lowercase)
@@ -59,7 +63,9 @@ impl Session {
             _ => {}
         }
         self.channel.update_quietly(|data| data.depth -= 1);
-        self.echo_message(message);
+        if echoed {
+            self.echo_message(message);
+        }
         if let Some(done) = queued.done {
             // Whoever waited may have gone.
             let _ = done.send(());
@@ -71,13 +77,17 @@ impl Session {
         let mut turn = 0;
         loop {
             let began = Instant::now();
-            self.execute(app, arg, ids.clone()).await;
             turn += 1;
+            self.channel.set_variable("current_loop", &turn.to_string());
+            self.channel.set_variable("total_loops", &loops.to_string());
+            self.execute(app, arg, ids.clone()).await;
             let fast = began.elapsed() < Duration::from_millis(500);
             if (loops >= 0 && turn >= loops) || fast || self.interrupted() {
-                return;
+                break;
             }
         }
+        self.channel.set_variable("current_loop", "");
+        self.channel.set_variable("total_loops", "");
     }
 
     /// Runs an application with its CHANNEL_EXECUTE and CHANNEL_EXECUTE_COMPLETE

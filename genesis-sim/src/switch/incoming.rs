@@ -23,6 +23,7 @@ impl Switch {
             call.caller_id_number,
             self.options().ipv4
         );
+        let presence = format!("{}@{}", call.caller_id_number, self.options().ipv4);
         let profile = Profile {
             username: call.caller_id_number.clone(),
             dialplan: "XML".to_owned(),
@@ -47,6 +48,7 @@ impl Switch {
             data.set_variable("uuid", &channel.uuid);
             data.set_variable("session_id", &channel.session_id.to_string());
             data.set_variable("channel_name", &name);
+            data.set_variable("presence_id", &presence);
             data.set_variable("call_uuid", &channel.uuid);
             for (name, value) in &call.variables {
                 data.set_variable(name, value);
@@ -58,6 +60,7 @@ impl Switch {
         session.event(EventName::ChannelCreate);
         channel.update(|data| {
             data.hit_dialplan = true;
+            data.set_variable("endpoint_disposition", "DELAYED NEGOTIATION");
             data.running = ChannelState::Routing;
         });
         session.set_call_state(CallState::Ringing);

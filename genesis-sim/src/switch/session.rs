@@ -82,15 +82,28 @@ impl Session {
                 ] {
                     data.set_variable(name, value);
                 }
+                if data.name.starts_with("sofia/") {
+                    data.set_variable("original_read_codec", "PCMU");
+                    data.set_variable("original_read_rate", "8000");
+                }
             }
             fresh
         });
         if fresh {
-            for way in ["read", "write"] {
-                let name = format!("channel-{way}-codec-name");
-                let rate = format!("channel-{way}-codec-rate");
-                let bits = format!("channel-{way}-codec-bit-rate");
-                let extra = [(&*name, "PCMU"), (&*rate, "8000"), (&*bits, "64000")];
+            // switch_core_codec.c spells the headers of the two ways differently
+            for [name, rate, bits] in [
+                [
+                    "channel-read-codec-name",
+                    "channel-read-codec-rate",
+                    "channel-read-codec-bit-rate",
+                ],
+                [
+                    "Channel-Write-Codec-Name",
+                    "Channel-Write-Codec-Rate",
+                    "Channel-Write-codec-bit-rate",
+                ],
+            ] {
+                let extra = [(name, "PCMU"), (rate, "8000"), (bits, "64000")];
                 self.event_with(EventName::Codec, &[], &extra);
             }
         }
@@ -122,9 +135,6 @@ impl Session {
             if fresh {
                 data.early = true;
                 data.times.progress_media = now;
-                if data.times.progress == 0 {
-                    data.times.progress = now;
-                }
                 data.set_variable("endpoint_disposition", "EARLY MEDIA");
             }
             fresh

@@ -20,6 +20,7 @@ pub(crate) struct Recording {
     pub(crate) from_client: Vec<u8>,
     pub(crate) from_switch: Vec<u8>,
     chunks: Vec<Chunk>,
+    times: Vec<Duration>,
     /// The switch said goodbye.
     closed: bool,
 }
@@ -35,10 +36,12 @@ impl Recording {
         let from_switch = unpack(&format!("{name}.s2c.bin"));
         let lines = String::from_utf8(unpack(&format!("{name}.jsonl"))).unwrap();
         let mut chunks = Vec::new();
+        let mut times = Vec::new();
         for line in lines.lines() {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
             if let (Some(offset), Some(len)) = (line["offset"].as_u64(), line["len"].as_u64()) {
                 let from_client = line["dir"] == "c2s";
+                times.push(Duration::from_secs_f64(line["t"].as_f64().unwrap()));
                 chunks.push(Chunk {
                     from_client,
                     end: (offset + len) as usize,
@@ -50,8 +53,15 @@ impl Recording {
             from_client,
             from_switch,
             chunks,
+            times,
             closed,
         }
+    }
+
+    /// When each chunk came, whether from the client, and where it ends in its direction.
+    pub(crate) fn times(&self) -> impl Iterator<Item = (Duration, bool, usize)> {
+        let chunks = self.times.iter().zip(&self.chunks);
+        chunks.map(|(at, chunk)| (*at, chunk.from_client, chunk.end))
     }
 
     /// Sends what the client sent, each chunk when as many whole frames have come as had come in

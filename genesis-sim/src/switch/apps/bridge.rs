@@ -115,12 +115,44 @@ pub(super) async fn uuid_bridge(session: &Session, arg: &str) -> After {
     After::Hangup(cause.unwrap_or(HangupCause::NormalClearing))
 }
 
+/// A leg shows its end whom it talks with (mod_sofia.c, `sofia_receive_message` for
+/// `SWITCH_MESSAGE_INDICATE_DISPLAY`).
+fn tell_who(side: &Session, other: &Session) {
+    let (name, number) = {
+        let data = other.channel.data();
+        let profile = &data.profile;
+        if other.channel.is_outbound() {
+            (
+                profile.callee_id_name.clone(),
+                profile.callee_id_number.clone(),
+            )
+        } else {
+            (
+                profile.caller_id_name.clone(),
+                profile.caller_id_number.clone(),
+            )
+        }
+    };
+    side.channel.update(|data| {
+        data.set_variable("last_sent_callee_id_name", &name);
+        data.set_variable("last_sent_callee_id_number", &number);
+    });
+    let sent = [
+        ("Direction", "SEND"),
+        ("Sent-Callee-ID-Name", &*name),
+        ("Sent-Callee-ID-Number", &*number),
+        ("Bridged-To", &*other.channel.uuid),
+    ];
+    side.event_with(EventName::CallUpdate, &sent, &[]);
+}
+
 /// Bridges until one leg hangs up or has something else to do (switch_ivr_bridge.c,
 /// `switch_ivr_multi_threaded_bridge`). Returns the cause of the other leg when it hung up.
 async fn connect(session: &Session, leg: &Session) -> Option<HangupCause> {
     let now = session.switch.now();
     let (mine, theirs) = (session.channel.uuid.clone(), leg.channel.uuid.clone());
     session.join(leg);
+    let mut names = Vec::new();
     for (side, other) in [(session, &theirs), (leg, &mine)] {
         let name = side
             .switch
@@ -129,10 +161,15 @@ async fn connect(session: &Session, leg: &Session) -> Option<HangupCause> {
         side.channel.update(|data| {
             data.partner = Some(other.clone());
             data.times.bridged = now;
-            data.set_variable("bridge_channel", &name.unwrap_or_default());
-            data.set_variable("bridge_uuid", other);
             data.set_variable("signal_bond", other);
-            data.set_variable("last_bridge_to", other);
+        });
+        names.push(name.unwrap_or_default());
+    }
+    if session.channel.data().name.starts_with("sofia/") {
+        let callee = leg.channel.data().profile.clone();
+        session.channel.update(|data| {
+            data.profile.callee_id_name = callee.callee_id_name;
+            data.profile.callee_id_number = callee.callee_id_number;
         });
     }
     let call_uuid = session.channel.data().call_uuid.clone();
@@ -142,9 +179,18 @@ async fn connect(session: &Session, leg: &Session) -> Option<HangupCause> {
         ("Bridge-B-Unique-ID", &*theirs),
     ];
     session.event_with(EventName::ChannelBridge, &ids, &[]);
+    for ((side, other), name) in [(session, &theirs), (leg, &mine)].iter().zip(&names) {
+        side.channel.update(|data| {
+            data.set_variable("bridge_channel", name);
+            data.set_variable("bridge_uuid", other);
+            data.set_variable("last_bridge_to", other);
+        });
+    }
     leg.redirect(Next::Exchange { with: mine.clone() });
-    let sent = [("Direction", "SEND"), ("Bridged-To", &*mine)];
-    leg.event_with(EventName::CallUpdate, &sent, &[]);
+    tell_who(leg, session);
+    if session.channel.data().name.starts_with("sofia/") {
+        tell_who(session, leg);
+    }
 
     let mut wait = Wait::new(None).beside(&leg.channel);
     loop {

@@ -134,6 +134,12 @@ pub(super) async fn play_and_get_digits(session: &Session, arg: &str) {
         session.channel.update(|data| {
             let used = got.terminator.map(String::from).unwrap_or_default();
             data.set_variable("read_terminator_used", &used);
+            let result = match (got.interrupted, long_enough) {
+                (true, _) => "failure",
+                (false, true) => "success",
+                (false, false) => "timeout",
+            };
+            data.set_variable("read_result", result);
             if !variable.is_empty() {
                 data.set_variable(variable, if long_enough && fits { &got.digits } else { "" });
                 let invalid = if fits { "" } else { &got.digits };

@@ -58,6 +58,8 @@ async fn connect(
 ) -> Option<Ended> {
     let connector = session.switch.connector()?;
     for address in addresses.split('|').filter(|address| !address.is_empty()) {
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        session.channel.set_variable("socket_host", host);
         let uuid = session.channel.uuid.clone();
         let request = OutboundRequest {
             address: address.to_owned(),

@@ -44,6 +44,7 @@ async fn a_bridge_joins_two_legs_until_one_hangs_up() {
             "CHANNEL_ANSWER",
             "CHANNEL_CALLSTATE",
             "CHANNEL_BRIDGE",
+            "CALL_UPDATE",
             "CHANNEL_UNBRIDGE",
             "CHANNEL_EXECUTE_COMPLETE bridge",
             "CHANNEL_HANGUP",
