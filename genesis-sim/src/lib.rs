@@ -54,8 +54,26 @@
 //! - `divert_events` answers as FreeSWITCH does and has no other effect; an event sent to a session
 //!   (`sendevent` with `unique-id`) is swallowed.
 //! - `unload` and `reload` of the module itself are no special commands.
+//! - An async `socket` parks its call as soon as it is connected, FreeSWITCH when the client has
+//!   sent `connect`. So CHANNEL_PARK is fired before a client can subscribe.
 //! - Regular expressions of filters are those of the crate `regex`: no look-around, no
 //!   back-references.
+//!
+//! Calls are compared event by event: which events a channel has, in which order, and the names of
+//! the headers of each. That covers the recorded `outbound` sessions, one call for each of 84 hangup
+//! causes, and an incoming call that rings, plays early media, answers and echoes, in plain, JSON and
+//! XML. `tests/support/differences.rs` has every exception with its reason. In words:
+//!
+//! - There are no presence agents and no SIP messages: no PRESENCE_IN, no RECV_INFO, and no variables
+//!   that SIP sets (`sip_*`, `sofia_profile_*`, `max_forwards` and so on).
+//! - Nothing is negotiated for media: no `rtp_*`, `remote_*`, `local_media_*` and the like.
+//! - A `loopback/` is one leg as any other, not two: no `-b` leg, no variables of loopback, no codec
+//!   before there is media, and no dialplan or network address of its own in its caller profile.
+//! - `say` plays a tone: its events name a file type, and no `sound_prefix` is set.
+//! - A leg forgets the other one when their bridge ends (`Other-*`, `signal_bond`). In FreeSWITCH that
+//!   depends on the endpoint.
+//! - The lists `originated_legs` and `originate_causes` are not kept, nor is `bridge_to`, which
+//!   lasts for one CALL_UPDATE.
 
 mod api;
 mod faults;

@@ -5,6 +5,8 @@
 
 #[path = "support/causes.rs"]
 mod causes;
+#[path = "support/dialplan.rs"]
+mod dialplan;
 #[path = "support/differences.rs"]
 mod differences;
 #[path = "support/events.rs"]
@@ -47,4 +49,12 @@ sessions! {
 #[tokio::test(start_paused = true)]
 async fn hangup_causes() {
     assert_eq!(causes::check("hangup_causes").await, 84);
+}
+
+/// An extension that rings, plays early media, answers and echoes, in each format.
+#[tokio::test(start_paused = true)]
+async fn call_full() {
+    for format in ["plain", "json", "xml"] {
+        dialplan::check(&format!("call_full_{format}"), "9103").await;
+    }
 }

@@ -1,7 +1,7 @@
 //! The headers of events, in the order in which FreeSWITCH 1.11.2 writes them.
 
 use genesis_proto::event::EventBuilder;
-use genesis_proto::name::{CallDirection, CallState, EventName};
+use genesis_proto::name::{CallDirection, CallState, ChannelState, EventName};
 
 use super::channel::{Channel, Data};
 use super::clock;
@@ -150,6 +150,10 @@ fn carries_variables(name: &EventName) -> bool {
 pub(crate) fn put_channel(event: &mut EventBuilder, channel: &Channel, name: &EventName) {
     let data = channel.data();
     put_basic(event, channel, &data);
+    // Until its first message was read a leg has no caller profile.
+    if data.state == ChannelState::New {
+        return;
+    }
     put_profile(
         event,
         "Caller",

@@ -48,19 +48,21 @@ impl Switch {
             data.set_variable("uuid", &channel.uuid);
             data.set_variable("session_id", &channel.session_id.to_string());
             data.set_variable("channel_name", &name);
-            data.set_variable("presence_id", &presence);
             data.set_variable("call_uuid", &channel.uuid);
             for (name, value) in &call.variables {
                 data.set_variable(name, value);
             }
         });
         session.event(EventName::ChannelState);
+        channel.update(|data| {
+            data.set_variable("presence_id", &presence);
+            data.set_variable("endpoint_disposition", "DELAYED NEGOTIATION");
+        });
         session.enter(ChannelState::Init);
         channel.update(|data| data.state = ChannelState::Routing);
         session.event(EventName::ChannelCreate);
         channel.update(|data| {
             data.hit_dialplan = true;
-            data.set_variable("endpoint_disposition", "DELAYED NEGOTIATION");
             data.running = ChannelState::Routing;
         });
         session.set_call_state(CallState::Ringing);

@@ -26,6 +26,7 @@ const LOOPBACK_CODEC: &str =
     "a recorded `loopback/` has its codec from the start, a simulated leg with its media";
 
 const DIFFERENCES: &[(Allowed, &str)] = &[
+    (NotFired("RECV_INFO"), SIP),
     (NotFired("PRESENCE_IN"), "there are no presence agents"),
     (RecordedOnly("", "variable_sip_"), SIP),
     (RecordedOnly("", "variable_sofia_profile_"), SIP),
