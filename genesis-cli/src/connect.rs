@@ -1,6 +1,8 @@
 //! From the command line to a connection.
 
-use genesis_client::{Inbound, InboundBuilder};
+use std::time::Duration;
+
+use genesis_client::{Inbound, InboundBuilder, Options};
 
 use crate::cli::Connect;
 use crate::exit::Failure;
@@ -14,15 +16,32 @@ impl Connect {
         }
     }
 
+    /// A builder for a command that must be done within `limit`, connecting included.
+    pub(crate) fn builder_within(&self, limit: Duration) -> Result<InboundBuilder, Failure> {
+        let usual = Options::default().connect_timeout;
+        Ok(self.builder()?.connect_timeout(usual.min(limit)))
+    }
+
     /// A builder with the credentials.
     ///
     /// A user without a domain belongs to the domain that is the host, as in the directory that
     /// FreeSWITCH installs, where the domain is the switch's address.
     pub(crate) fn builder(&self) -> Result<InboundBuilder, Failure> {
+        if self.host.is_empty() {
+            return Err(Failure::usage(
+                "--host is empty; leave it out (and ESL_HOST unset) for 127.0.0.1",
+            ));
+        }
         let builder = Inbound::builder();
         let Some(user) = &self.user else {
             return Ok(builder.password(&self.password));
         };
+        if user.contains(':') {
+            // what follows the colon is a password: it must not be shown
+            return Err(Failure::usage(
+                "--user takes no password; give it with --password or ESL_PASSWORD",
+            ));
+        }
         let (user, domain) = user.split_once('@').unwrap_or((user, &self.host));
         if user.is_empty() || domain.is_empty() {
             return Err(Failure::usage(
@@ -62,6 +81,26 @@ mod tests {
         assert!(user("@example.com").builder().is_err());
         assert!(user("1000@").builder().is_err());
         assert!(user("1000").builder().is_ok());
+        assert!(connect("").builder().is_err());
+    }
+
+    #[test]
+    fn a_password_behind_the_user_is_refused_and_not_shown() {
+        for text in [
+            "bob:s3cret",
+            "bob@example.com:s3cret",
+            "bob:s3cret@example.com",
+        ] {
+            let connect = Connect {
+                user: Some(text.to_owned()),
+                ..connect("pbx")
+            };
+            let failure = connect
+                .builder()
+                .err()
+                .map(|failure| format!("{failure:?}"));
+            assert!(failure.is_some_and(|text| !text.contains("s3cret")));
+        }
     }
 
     #[test]

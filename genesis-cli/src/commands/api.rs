@@ -20,7 +20,7 @@ pub(crate) async fn run(options: Api, output: &mut Output) -> Result<(), Failure
     let command = Command::api(&text).map_err(genesis_client::Error::from)?;
     let client = options
         .connect
-        .builder()?
+        .builder_within(options.timeout)?
         .connect(options.connect.address())
         .await?;
     let reply = client.timeout(options.timeout).send(command).await?;

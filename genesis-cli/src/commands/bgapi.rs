@@ -22,7 +22,7 @@ pub(crate) async fn run(options: Bgapi, output: &mut Output) -> Result<(), Failu
     Command::api(&text).map_err(genesis_client::Error::from)?;
     let client = options
         .connect
-        .builder()?
+        .builder_within(options.timeout)?
         .connect(options.connect.address())
         .await?;
     let patient = client.timeout(options.timeout);
