@@ -72,6 +72,9 @@
 //! - `say` plays a tone: its events name a file type, and no `sound_prefix` is set.
 //! - A leg forgets the other one when their bridge ends (`Other-*`, `signal_bond`). In FreeSWITCH that
 //!   depends on the endpoint.
+//! - Of a recorded bridge with digits and hold, the header names of the calling leg are compared, not
+//!   the order, and nothing of the called leg: each has its own SIP dialogue in the recording.
+//! - Nor is `originate_signal_bond` set while a leg waits for those that it calls.
 //! - The lists `originated_legs` and `originate_causes` are not kept, nor is `bridge_to`, which
 //!   lasts for one CALL_UPDATE.
 

@@ -58,3 +58,11 @@ async fn call_full() {
         dialplan::check(&format!("call_full_{format}"), "9103").await;
     }
 }
+
+/// A call that is bridged, with digits and hold, in each format.
+#[tokio::test(start_paused = true)]
+async fn call_full_bridge() {
+    for format in ["plain", "json", "xml"] {
+        dialplan::check_bridged(&format!("call_full_{format}"), "9106", "9103").await;
+    }
+}

@@ -41,6 +41,11 @@ const DIFFERENCES: &[(Allowed, &str)] = &[
     (RecordedOnly("", "variable_advertised_media_ip"), MEDIA),
     (RecordedOnly("", "variable_switch_r_sdp"), MEDIA),
     (RecordedOnly("", "variable_ep_codec_string"), MEDIA),
+    (RecordedOnly("", "variable_switch_m_sdp"), MEDIA),
+    (
+        RecordedOnly("CHANNEL_PROGRESS_MEDIA", "variable_originate_signal_bond"),
+        "it lasts only while the leg waits for the called ones",
+    ),
     (RecordedOnly("", "variable_dtmf_type"), MEDIA),
     (
         RecordedOnly("", "variable_proto_specific_hangup_cause"),

@@ -35,6 +35,7 @@ pub(super) async fn bridge(session: &Session, arg: &str) -> After {
                 .channel
                 .set_variable("originate_disposition", "SUCCESS");
             session.channel.set_variable("DIALSTATUS", "SUCCESS");
+            know_callee(session, &leg);
             let answered = leg.channel.data().answered;
             if answered {
                 session.answer();
@@ -115,6 +116,17 @@ pub(super) async fn uuid_bridge(session: &Session, arg: &str) -> After {
     After::Hangup(cause.unwrap_or(HangupCause::NormalClearing))
 }
 
+/// The caller's profile gets the callee's name and number.
+fn know_callee(session: &Session, leg: &Session) {
+    if session.channel.data().name.starts_with("sofia/") {
+        let callee = leg.channel.data().profile.clone();
+        session.channel.update(|data| {
+            data.profile.callee_id_name = callee.callee_id_name;
+            data.profile.callee_id_number = callee.callee_id_number;
+        });
+    }
+}
+
 /// A leg shows its end whom it talks with (mod_sofia.c, `sofia_receive_message` for
 /// `SWITCH_MESSAGE_INDICATE_DISPLAY`).
 fn tell_who(side: &Session, other: &Session) {
@@ -164,13 +176,6 @@ async fn connect(session: &Session, leg: &Session) -> Option<HangupCause> {
             data.set_variable("signal_bond", other);
         });
         names.push(name.unwrap_or_default());
-    }
-    if session.channel.data().name.starts_with("sofia/") {
-        let callee = leg.channel.data().profile.clone();
-        session.channel.update(|data| {
-            data.profile.callee_id_name = callee.callee_id_name;
-            data.profile.callee_id_number = callee.callee_id_number;
-        });
     }
     let call_uuid = session.channel.data().call_uuid.clone();
     leg.channel.update(|data| data.call_uuid = call_uuid);
