@@ -164,7 +164,7 @@ pub(crate) struct Events {
     #[command(flatten)]
     pub(crate) connect: Connect,
     /// The format on the wire; the output is the same
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub(crate) format: Format,
     /// Only events with this header: `Header=value`, `Header~regex`, or `Header` for any value.
     /// May be repeated; all must match. Applied here, so others see what they asked for

@@ -37,7 +37,10 @@ pub(crate) async fn run(options: Events, output: &mut Output) -> Result<(), Fail
         .builder()?
         .event_format(options.format.into());
     if options.reconnect {
-        builder = builder.reconnect(Reconnect::default());
+        builder = builder.reconnect(Reconnect {
+            first_connection: true,
+            ..Reconnect::default()
+        });
     }
     let address = options.connect.address();
     let interrupts = Interrupts::new()?;
@@ -125,6 +128,11 @@ fn show(item: Item, describer: &Describer, output: &mut Output) -> Result<(), Fa
 /// A word with `::`, or one after CUSTOM that is no event name, is a subclass; CUSTOM with nothing
 /// of that kind after it means the CUSTOM events without a subclass.
 fn named(names: &[String]) -> Result<Subscription, Failure> {
+    if names.iter().any(|name| name.trim().is_empty()) {
+        return Err(Failure::usage(
+            "an event name is empty; leave the names out for every event",
+        ));
+    }
     let mut subscription = Subscription::new();
     let mut words = names
         .iter()

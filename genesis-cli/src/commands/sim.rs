@@ -15,6 +15,11 @@ struct Listening {
 }
 
 pub(crate) async fn run(options: Sim, output: &mut Output) -> Result<(), Failure> {
+    if options.password.is_empty() || options.password.expose().contains(char::is_control) {
+        return Err(Failure::usage(
+            "the password is empty or holds a control character: nobody could log in",
+        ));
+    }
     let script = match &options.script {
         Some(path) => Script::from_file(path).map_err(|error| Failure::usage(error.to_string()))?,
         None => Script::new(),
