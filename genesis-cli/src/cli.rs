@@ -173,7 +173,7 @@ pub(crate) struct Events {
     /// Stop after this many events
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
-    /// Connect again when the link is lost, and show the gap
+    /// Keep connecting, the first time too and whenever the link is lost, and show the gap
     #[arg(long)]
     pub(crate) reconnect: bool,
     /// Event names, and subclasses of CUSTOM events (`sofia::register`, or after the word CUSTOM).
