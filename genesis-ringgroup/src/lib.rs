@@ -1,5 +1,9 @@
 //! Who gets the call: ring strategies, load balancing, queues.
-//!
-//! This crate is laid out and not built yet. It will stand on [`genesis_channel`].
 
+// until the first user of each part is in
+#![allow(dead_code)]
+
+mod error;
+
+pub use error::{Error, ErrorKind, Result};
 pub use genesis_channel as channel;
