@@ -12,12 +12,13 @@ use genesis_proto::{Command, Reply};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::error::{Error, Result};
+use crate::extension::Extensions;
 use crate::link::{Request, after};
 use crate::log::{LogItem, LogStream};
 use crate::options::Options;
 use crate::outbound::SocketMode;
 use crate::queue::{Bounds, Overflow, Queue};
-use crate::router::SubscriberId;
+use crate::router::{Sink, SubscriberId};
 use crate::stats::{Counters, Stats};
 use crate::subscription::{EventStream, Subscription};
 
@@ -90,6 +91,7 @@ pub(crate) struct Shared {
     mode: Option<SocketMode>,
     /// The session that the connection controls, if it controls one.
     channel: Mutex<Option<String>>,
+    pub(crate) extensions: Extensions,
 }
 
 impl Shared {
@@ -110,6 +112,7 @@ impl Shared {
             next_subscriber: AtomicU64::new(0),
             mode,
             channel: Mutex::new(channel),
+            extensions: Extensions::default(),
         }
     }
 
@@ -122,7 +125,7 @@ impl Shared {
         let _ = self.requests.send(Request::Unsubscribe(id));
     }
 
-    fn subscriber(&self) -> SubscriberId {
+    pub(crate) fn subscriber(&self) -> SubscriberId {
         SubscriberId(self.next_subscriber.fetch_add(1, Ordering::Relaxed))
     }
 
@@ -325,7 +328,7 @@ impl Client {
             id,
             events,
             subscription,
-            queue,
+            sink: Sink::Queue(queue),
             done,
         })?;
         within(self.deadline(), "event", self.answer(answer)).await?;

@@ -45,6 +45,9 @@ pub(crate) struct Ledger {
     executions: EventSet,
     /// The socket does not know `event` (an outbound one without `full`).
     fixed: bool,
+    /// The channel of an outbound socket, if only its events are wanted, and those of channels that
+    /// subscribers name.
+    scope: Option<String>,
 }
 
 impl Ledger {
@@ -65,6 +68,7 @@ impl Ledger {
             follows_heartbeat: false,
             executions: EventSet::new(),
             fixed: false,
+            scope: None,
         }
     }
 
@@ -95,6 +99,7 @@ impl Ledger {
         self.acquire(events);
         self.executions = events.clone();
         let filtered = !self.filters_by_hand.is_empty() || !self.filtered_channels.is_empty();
+        let filtered = filtered && self.scope.is_none();
         let names = events.names().filter(|_| filtered);
         names.filter_map(let_through).collect()
     }
@@ -114,6 +119,22 @@ impl Ledger {
     pub(crate) fn fix(&mut self, sent: EventSet) {
         self.fixed = true;
         self.wire = sent;
+    }
+
+    /// From now on only this channel, its jobs and what subscribers name are wanted: gives the
+    /// commands that say so.
+    pub(crate) fn scope(&mut self, uuid: &str) -> Vec<Command> {
+        self.scope = Some(uuid.to_owned());
+        self.sync_filters(None::<std::iter::Empty<&str>>)
+    }
+
+    pub(crate) fn is_scoped(&self) -> bool {
+        self.scope.is_some()
+    }
+
+    /// These are wanted as long as the connection lives.
+    pub(crate) fn keep(&mut self, set: &EventSet) {
+        self.by_hand.extend(set);
     }
 
     /// `myevents` was sent: these come without being asked for.
@@ -271,15 +292,18 @@ impl Ledger {
         if self.fixed || !self.filters_by_hand.is_empty() {
             return Vec::new();
         }
-        let wanted: BTreeSet<String> = match channels {
+        let mut wanted: BTreeSet<String> = match channels {
             Some(channels) => channels.map(str::to_owned).collect(),
             None => BTreeSet::new(),
         };
-        let wanted = if wanted.len() > WIRE_FILTERS_MAX || !self.by_hand.is_empty() {
-            BTreeSet::new()
-        } else {
-            wanted
-        };
+        match &self.scope {
+            Some(own) => drop(wanted.insert(own.clone())),
+            None if self.by_hand.is_empty() => {}
+            None => wanted.clear(),
+        }
+        if wanted.len() > WIRE_FILTERS_MAX {
+            wanted.clear();
+        }
         let had = !self.filtered_channels.is_empty();
         let mut commands = Vec::new();
         if wanted.is_empty() {
@@ -301,14 +325,22 @@ impl Ledger {
         commands
     }
 
-    /// What no filter may hide.
-    fn always_filters(&self) -> impl Iterator<Item = Command> {
+    /// What no filter may hide. An outbound socket sees the jobs that it started itself, and the
+    /// executions of the channels that it follows.
+    fn always_filters(&self) -> Vec<Command> {
         let heartbeat = self.follows_heartbeat.then_some(&EventName::Heartbeat);
-        [&EventName::BackgroundJob]
-            .into_iter()
-            .chain(heartbeat)
-            .chain(self.executions.names())
-            .filter_map(let_through)
+        let mut commands = Vec::new();
+        match &self.scope {
+            Some(own) => {
+                commands.extend(Command::filter("Job-Owner-UUID", own));
+                commands.extend(heartbeat.and_then(let_through));
+            }
+            None => {
+                let names = [&EventName::BackgroundJob].into_iter().chain(heartbeat);
+                commands.extend(names.chain(self.executions.names()).filter_map(let_through));
+            }
+        }
+        commands
     }
 
     /// What must be said again on a new connection: events, filters, the log.

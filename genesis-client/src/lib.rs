@@ -14,6 +14,7 @@ mod client;
 mod consumer;
 mod error;
 mod execute;
+mod extension;
 mod filter;
 mod inbound;
 mod job;
@@ -28,6 +29,7 @@ mod resync;
 mod router;
 mod stats;
 mod subscription;
+mod tap;
 
 pub use client::{Client, LinkState};
 pub use consumer::{
@@ -36,6 +38,7 @@ pub use consumer::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use execute::Execution;
+pub use extension::WeakClient;
 pub use filter::HeaderFilter;
 pub use genesis_proto as proto;
 pub use inbound::{Inbound, InboundBuilder};
@@ -50,3 +53,4 @@ pub use resync::{Change, Changes, ChannelRow, ChannelSnapshot};
 
 pub use stats::Stats;
 pub use subscription::{EventStream, Gap, Item, Subscription};
+pub use tap::{Tap, TapGuard};

@@ -1,27 +1,46 @@
 //! Who gets an event. The cost of an event does not grow with the readers of other keys.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use genesis_proto::command::EventSet;
 use genesis_proto::event::Route;
+use genesis_proto::session::CloseReason;
 use genesis_proto::{Event, EventName};
 
 use crate::filter::HeaderFilter;
 use crate::queue::Queue;
-use crate::subscription::{Item, Subscription};
+use crate::subscription::{Gap, Item, Subscription};
+use crate::tap::Tap;
 
 /// Names a subscriber of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SubscriberId(pub(crate) u64);
 
+/// Where a subscriber's events go.
+#[derive(Clone)]
+pub(crate) enum Sink {
+    Queue(Arc<Queue<Item>>),
+    Tap(Arc<dyn Tap>),
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Queue(_) => "Queue",
+            Self::Tap(_) => "Tap",
+        })
+    }
+}
+
 #[derive(Debug)]
 struct Subscriber {
-    events: EventSet,
+    events: Arc<EventSet>,
     /// Bound to these channels only.
     channels: Option<Vec<String>>,
     filters: Vec<HeaderFilter>,
-    queue: Arc<Queue<Item>>,
+    sink: Sink,
 }
 
 /// Subscribers by what they are found by: channels first, else names and subclasses, else all.
@@ -32,6 +51,8 @@ pub(crate) struct Router {
     by_name: HashMap<Box<str>, Vec<SubscriberId>>,
     by_subclass: HashMap<Box<str>, Vec<SubscriberId>>,
     everything: Vec<SubscriberId>,
+    /// What the last subscriber wanted: thousands of channels want the same.
+    last_events: Arc<EventSet>,
 }
 
 /// What came of handing an event out.
@@ -49,17 +70,20 @@ impl Router {
         id: SubscriberId,
         events: EventSet,
         subscription: &Subscription,
-        queue: Arc<Queue<Item>>,
+        sink: Sink,
     ) {
         let channels: Option<Vec<String>> = subscription
             .channels
             .as_ref()
             .map(|channels| channels.iter().cloned().collect());
+        if *self.last_events != events {
+            self.last_events = Arc::new(events);
+        }
         let subscriber = Subscriber {
-            events,
+            events: self.last_events.clone(),
             channels,
             filters: subscription.filters.clone(),
-            queue,
+            sink,
         };
         for (map, key) in Self::keys(&subscriber) {
             self.list(map, &key).push(id);
@@ -67,7 +91,7 @@ impl Router {
         self.subscribers.insert(id, subscriber);
     }
 
-    pub(crate) fn remove(&mut self, id: SubscriberId) -> Option<EventSet> {
+    pub(crate) fn remove(&mut self, id: SubscriberId) -> Option<Arc<EventSet>> {
         let subscriber = self.subscribers.remove(&id)?;
         for (map, key) in Self::keys(&subscriber) {
             let list = self.list(map, &key);
@@ -91,7 +115,12 @@ impl Router {
     /// The channels that all subscribers are bound to; `None` if one of them is not bound.
     pub(crate) fn channels(&self) -> Option<impl Iterator<Item = &str>> {
         let bound = self.subscribers.values().all(|s| s.channels.is_some());
-        bound.then(|| self.by_channel.keys().map(|key| &**key))
+        bound.then(|| self.channels_named())
+    }
+
+    /// The channels that any subscriber is bound to.
+    pub(crate) fn channels_named(&self) -> impl Iterator<Item = &str> {
+        self.by_channel.keys().map(|key| &**key)
     }
 
     /// Hands `event` to everyone who wants it.
@@ -120,9 +149,14 @@ impl Router {
                 continue;
             }
             delivered.readers += 1;
-            let pushed = subscriber.queue.push(Item::Event(event.clone()));
-            delivered.dropped += pushed.dropped;
-            delivered.pressed |= pushed.pressed;
+            match &subscriber.sink {
+                Sink::Queue(queue) => {
+                    let pushed = queue.push(Item::Event(event.clone()));
+                    delivered.dropped += pushed.dropped;
+                    delivered.pressed |= pushed.pressed;
+                }
+                Sink::Tap(tap) => tap.event(event),
+            }
         }
         delivered
     }
@@ -134,19 +168,33 @@ impl Router {
         }
     }
 
-    /// Puts a notice about the link into every queue.
-    pub(crate) fn broadcast(&self, item: &Item) {
+    /// The link is lost. Queues hear of it by the [`Gap`] that follows, or by their end.
+    pub(crate) fn lost(&self, reason: &CloseReason) {
         for subscriber in self.subscribers.values() {
-            subscriber.queue.push(item.clone());
+            if let Sink::Tap(tap) = &subscriber.sink {
+                tap.link_lost(reason);
+            }
+        }
+    }
+
+    /// The link is back.
+    pub(crate) fn restored(&self, gap: &Gap) {
+        for subscriber in self.subscribers.values() {
+            match &subscriber.sink {
+                Sink::Queue(queue) => drop(queue.push(Item::Gap(gap.clone()))),
+                Sink::Tap(tap) => tap.link_restored(gap),
+            }
         }
     }
 
     /// Ends every stream.
-    pub(crate) fn close(&mut self) {
-        for subscriber in self.subscribers.values() {
-            subscriber.queue.close();
+    pub(crate) fn close(&mut self, reason: &CloseReason) {
+        for (_, subscriber) in std::mem::take(self).subscribers {
+            match subscriber.sink {
+                Sink::Queue(queue) => queue.close(),
+                Sink::Tap(tap) => tap.closed(reason),
+            }
         }
-        *self = Self::default();
     }
 
     fn keys(subscriber: &Subscriber) -> Vec<(Map, String)> {
@@ -216,7 +264,12 @@ mod tests {
     fn add(router: &mut Router, id: u64, subscription: &Subscription) -> Arc<Queue<Item>> {
         let queue = queue();
         let events = subscription.event_set().unwrap();
-        router.add(SubscriberId(id), events, subscription, queue.clone());
+        router.add(
+            SubscriberId(id),
+            events,
+            subscription,
+            Sink::Queue(queue.clone()),
+        );
         queue
     }
 

@@ -20,7 +20,7 @@ use crate::log::LogRouter;
 use crate::outbound::SocketMode;
 use crate::router::{Router, SubscriberId};
 use crate::stats::Counters;
-use crate::subscription::{Gap, Item};
+use crate::subscription::Gap;
 
 /// Whose the next reply is. In the order of the commands.
 enum Pending {
@@ -119,34 +119,41 @@ impl Core {
     }
 
     pub(super) fn gap(&mut self, gap: Gap) {
-        self.router.broadcast(&Item::Gap(gap));
+        self.router.restored(&gap);
     }
 
-    /// An outbound socket is connected: says what it is set up with.
+    /// An outbound socket of channel `uuid` is connected: says what it is set up with.
+    ///
+    /// `own_events` are those of `myevents`. With `full` control they are asked for by name and
+    /// filtered, because `myevents` cannot be taken back, and would hide the legs that the session
+    /// calls later.
     pub(crate) fn outbound_up(
         &mut self,
         session: &mut ClientSession,
+        uuid: &str,
         mode: SocketMode,
-        myevents: Option<EventSet>,
+        own_events: Option<EventSet>,
         linger: Option<Duration>,
     ) {
-        let mut commands = Vec::new();
-        if myevents.is_some() {
-            commands.push(Command::myevents(self.common.options.event_format));
-        }
-        if let Some(time) = linger.filter(|_| mode.is_full()) {
-            commands.push(Command::linger(Some(time)));
-        }
-        self.send_all_own(session, commands);
         self.last_heard = Instant::now();
         self.last_heartbeat = self.last_heard;
         self.ledger.connected(Allowed::default());
-        match (mode.is_full(), myevents) {
-            (true, sent) => {
-                self.ledger.sends(&sent.unwrap_or_default());
-                self.sync(session, EventSet::new(), None);
+        if mode.is_full() {
+            if let Some(own) = &own_events {
+                let filters = self.ledger.scope(uuid);
+                self.send_all_own(session, filters);
+                self.ledger.keep(own);
             }
-            (false, sent) => self.ledger.fix(sent.unwrap_or_default()),
+            self.sync(session, EventSet::new(), None);
+            if let Some(time) = linger {
+                self.send_all_own(session, vec![Command::linger(Some(time))]);
+            }
+        } else {
+            if own_events.is_some() {
+                let myevents = Command::myevents(self.common.options.event_format);
+                self.send_all_own(session, vec![myevents]);
+            }
+            self.ledger.fix(own_events.unwrap_or_default());
         }
     }
 
@@ -260,7 +267,7 @@ impl Core {
                 id,
                 events,
                 subscription,
-                queue,
+                sink,
                 done,
             } => {
                 if let Err(error) = self.may_subscribe(&events) {
@@ -268,7 +275,7 @@ impl Core {
                     return;
                 }
                 self.ledger.acquire(&events);
-                self.router.add(id, events.clone(), &subscription, queue);
+                self.router.add(id, events.clone(), &subscription, sink);
                 match session {
                     Some(session) => self.sync(session, events, Some((id, done))),
                     None => drop(done.send(Ok(()))),
@@ -370,10 +377,14 @@ impl Core {
     }
 
     fn sync_filters(&mut self, session: &mut ClientSession) {
-        if self.common.options.wire_filters {
-            let commands = self.ledger.sync_filters(self.router.channels());
-            self.send_all_own(session, commands);
-        }
+        let commands = if self.ledger.is_scoped() {
+            self.ledger.sync_filters(Some(self.router.channels_named()))
+        } else if self.common.options.wire_filters {
+            self.ledger.sync_filters(self.router.channels())
+        } else {
+            return;
+        };
+        self.send_all_own(session, commands);
     }
 
     /// The events by which executions end are asked for once and kept. An error when they cannot
@@ -607,6 +618,7 @@ impl Core {
             }
         }
         self.waiters.link_lost(reason);
+        self.router.lost(reason);
     }
 
     /// No link will follow: streams end, and so does every request that is still in the channel.
@@ -626,7 +638,7 @@ impl Core {
                 Request::Unsubscribe(_) | Request::Close { .. } => {}
             }
         }
-        self.router.close();
+        self.router.close(&reason);
         self.logs.close();
     }
 }

@@ -21,8 +21,8 @@ use tokio::time::Instant;
 use crate::error::Result;
 use crate::log::LogItem;
 use crate::queue::Queue;
-use crate::router::SubscriberId;
-use crate::subscription::{Item, Subscription};
+use crate::router::{Sink, SubscriberId};
+use crate::subscription::Subscription;
 
 pub(crate) use self::core::Core;
 pub(crate) use run::{Link, Opened};
@@ -72,7 +72,7 @@ pub(crate) enum Request {
         id: SubscriberId,
         events: EventSet,
         subscription: Box<Subscription>,
-        queue: Arc<Queue<Item>>,
+        sink: Sink,
         done: Answer<()>,
     },
     Unsubscribe(SubscriberId),

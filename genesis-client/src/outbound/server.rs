@@ -280,8 +280,14 @@ impl OutboundBuilder {
         self
     }
 
-    /// Says `myevents` at the start of each session. Default on; off, only what is subscribed
-    /// comes, and on a `full` socket then for every channel of the switch.
+    /// Asks for the events of the session's own channel at its start: those that `myevents` sends.
+    /// Default on; off, only what is subscribed comes, and on a `full` socket then for every
+    /// channel of the switch.
+    ///
+    /// On a `full` socket the events are asked for by name and filtered by `Unique-ID`, instead of
+    /// with `myevents`: that command cannot be taken back, and would hide the legs that the session
+    /// calls. A subscription that names a channel adds it to the filters; with more than 64 of them
+    /// the filters go, and what is not wanted is left out here.
     pub fn myevents(mut self, on: bool) -> Self {
         self.config.setup.myevents = on;
         self

@@ -91,6 +91,7 @@ impl Session {
         let mut core = Core::new(common.clone(), receiver);
         core.outbound_up(
             link.session(),
+            &uuid,
             mode,
             setup.myevents.then(my_events),
             setup.linger,
