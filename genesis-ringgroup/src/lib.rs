@@ -3,7 +3,9 @@
 // until the first user of each part is in
 #![allow(dead_code)]
 
+pub mod balance;
 mod error;
 
+pub use balance::{Choice, Load, LoadBalancer, MemoryBalancer};
 pub use error::{Error, ErrorKind, Result};
 pub use genesis_channel as channel;

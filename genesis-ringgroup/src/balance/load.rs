@@ -1,0 +1,175 @@
+//! One counted call.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::check_uuid;
+use crate::Result;
+
+/// The destination that was chosen, and its count.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Choice {
+    /// Where in the list of destinations it stands, from 0.
+    pub index: usize,
+    /// The call that was counted for it.
+    pub load: Load,
+}
+
+impl Choice {
+    /// A choice; for those who implement [`LoadBalancer`](super::LoadBalancer).
+    pub fn new(index: usize, load: Load) -> Self {
+        Self { index, load }
+    }
+
+    /// The choice was made from the counts of this process alone, because the shared ones could
+    /// not be reached.
+    pub fn is_local_fallback(&self) -> bool {
+        self.load.is_local_fallback()
+    }
+}
+
+/// One counted call: hold it until the call ends. Dropping it gives the count back.
+///
+/// A destination that does not answer has no call any more once it stopped ringing: drop its
+/// `Load` then. Once it has answered, [`answered`](Self::answered) binds the count to the channel.
+#[must_use = "dropping a Load gives the count back"]
+pub struct Load {
+    destination: String,
+    local_fallback: bool,
+    /// `None` once the count was given back.
+    keeper: Option<Box<dyn LoadKeeper>>,
+}
+
+impl Load {
+    /// A count that `keeper` keeps; for those who implement [`LoadBalancer`](super::LoadBalancer).
+    pub fn new(destination: impl Into<String>, keeper: impl LoadKeeper) -> Self {
+        Self {
+            destination: destination.into(),
+            local_fallback: false,
+            keeper: Some(Box::new(keeper)),
+        }
+    }
+
+    /// A count that `release` gives back. It is called exactly once, when the load is released or
+    /// dropped; it must not block.
+    pub fn with_release(
+        destination: impl Into<String>,
+        release: impl FnOnce() + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(destination, Release(release))
+    }
+
+    /// Says that this count is known to this process only, because the shared ones could not be
+    /// reached.
+    pub fn as_local_fallback(mut self) -> Self {
+        self.local_fallback = true;
+        self
+    }
+
+    /// The destination whose call this is.
+    pub fn destination(&self) -> &str {
+        &self.destination
+    }
+
+    /// It was counted in this process only, because the shared counts could not be reached.
+    pub fn is_local_fallback(&self) -> bool {
+        self.local_fallback
+    }
+
+    /// The destination answered: from now on the count belongs to the channel with this Unique-ID.
+    /// It lasts until this `Load` is released or dropped; where counts are shared and this process
+    /// dies, until the call ends if another process watches the switch, else until the lease runs
+    /// out. The number of calls does not change.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for text that is no
+    /// Unique-ID; [`ErrorKind::Backend`](crate::ErrorKind::Backend) when the shared counts cannot
+    /// be reached. The count itself stays, and the backends of this crate tell the Unique-ID later.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: at worst the Unique-ID is told later.
+    pub async fn answered(&self, uuid: &str) -> Result<()> {
+        check_uuid(uuid)?;
+        match &self.keeper {
+            Some(keeper) => keeper.answered(uuid).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the count back and waits until it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Backend`](crate::ErrorKind::Backend) when the shared counts cannot be reached;
+    /// the count is then given back later, at the latest when its lease runs out.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the count is given back also if nobody waits for it.
+    pub async fn release(mut self) -> Result<()> {
+        match self.keeper.take() {
+            Some(keeper) => keeper.release().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.discard();
+        }
+    }
+}
+
+impl fmt::Debug for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Load")
+            .field("destination", &self.destination)
+            .field("local_fallback", &self.local_fallback)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What keeps one count, behind a [`Load`]. Exactly one of [`release`](Self::release) and
+/// [`discard`](Self::discard) is called, once.
+#[async_trait]
+pub trait LoadKeeper: Send + Sync + 'static {
+    /// The call was answered by the channel with this Unique-ID. By default nothing is done.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written down.
+    async fn answered(&self, uuid: &str) -> Result<()> {
+        let _ = uuid;
+        Ok(())
+    }
+
+    /// Gives the count back and waits until it is. Must give it back also when its future is
+    /// dropped. By default it does what [`discard`](Self::discard) does.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be confirmed.
+    async fn release(self: Box<Self>) -> Result<()> {
+        self.discard();
+        Ok(())
+    }
+
+    /// Gives the count back without waiting. Called when a [`Load`] is dropped, possibly outside of
+    /// any runtime; it must not block.
+    fn discard(self: Box<Self>);
+}
+
+/// A count that a closure gives back.
+struct Release<F>(F);
+
+impl<F: FnOnce() + Send + Sync + 'static> LoadKeeper for Release<F> {
+    fn discard(self: Box<Self>) {
+        (self.0)();
+    }
+}
