@@ -5,7 +5,11 @@
 
 pub mod balance;
 mod error;
+#[cfg(feature = "redis")]
+mod redis;
 
 pub use balance::{Choice, Load, LoadBalancer, MemoryBalancer};
 pub use error::{Error, ErrorKind, Result};
 pub use genesis_channel as channel;
+#[cfg(feature = "redis")]
+pub use redis::RedisOptions;
