@@ -5,11 +5,13 @@
 
 pub mod balance;
 mod error;
+pub mod queue;
 #[cfg(feature = "redis")]
 mod redis;
 
 pub use balance::{Choice, Load, LoadBalancer, MemoryBalancer};
 pub use error::{Error, ErrorKind, Result};
 pub use genesis_channel as channel;
+pub use queue::{Queue, Semaphore, Slot, SlotOptions, Ticket};
 #[cfg(feature = "redis")]
 pub use redis::RedisOptions;

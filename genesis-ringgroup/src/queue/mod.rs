@@ -1,0 +1,248 @@
+//! Lines of items that are served in order, so many at a time.
+//!
+//! A queue has an id; items enter at its end, and as many as its limit hold a [`Slot`] at the same time.
+//! What the items are is up to you: callers on hold, dial attempts, use of a trunk.
+//!
+//! ```
+//! use std::time::Duration;
+//! use genesis_ringgroup::queue::{Queue, SlotOptions};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+//! let queue = Queue::in_memory();
+//! let options = SlotOptions::new().limit(2).timeout(Duration::from_secs(60));
+//! let slot = queue.slot("support", options).await?; // waits its turn
+//! // … at most two at a time come here …
+//! slot.release().await?; // or drop it
+//! # Ok(()) }
+//! ```
+//!
+//! The lines are kept by a [`QueueBackend`]: in memory for one process, in Redis (feature `redis`) for
+//! several.
+//!
+//! # Leases
+//!
+//! In memory a place is held until it is given back. In Redis it is a lease:
+//!
+//! * Time is that of Redis: each script asks it (`TIME`), so processes need not agree on the time.
+//! * A process renews what it has in a queue, held or waiting, with one script call at a third of the
+//!   lease, however many items these are. A process that is not heard of for one lease loses all of it,
+//!   and others are served at that moment. A dead waiter at the head of the line therefore holds it up
+//!   for one lease at most.
+//! * A holder fences itself: at two thirds of the lease, by its own monotonic clock and counted from when
+//!   the last successful renewal was *sent*, its slot is lost ([`Slot::lost`], [`Slot::is_lost`]), whatever
+//!   Redis would say. So the limit holds even if a process stalls, as long as holders stop when told. (A
+//!   clock that stands still while the machine is suspended cannot tell.) Waiting is not fenced.
+//! * When Redis restarts, or another server takes over, data may have been lost. The scripts see it by the
+//!   server's `run_id` and age. For one lease nothing new is granted, and holders and waiters claim their
+//!   places again, in their old order; the order is that of arrival at Redis, numbered by its time. A server
+//!   that is younger than one lease counts as restarted, so the first grant on a new server may take one lease
+//!   and two seconds.
+//! * Deleting the keys of a queue that is in use (`FLUSHALL`) is found at the next renewal and then treated in
+//!   the same way; until then the limit may be exceeded.
+//! * While nothing happens, nothing is asked: publishing wakes those concerned, and one timer is set for the
+//!   next lease that may end. A process without items in any queue sends nothing. A watched queue
+//!   ([`Queue::watch`]) in which others hold places is looked at once per lease.
+//! * A waiting item keeps waiting while Redis is away, up to [`RedisOptions::outage`]; then it gets an error.
+//! * The keys of a queue share a hash tag and expire one day after the queue was last used, a limit that was
+//!   set ([`Queue::set_limit`]) included.
+//!
+//! [`RedisOptions::outage`]: https://docs.rs/genesis-ringgroup/latest/genesis_ringgroup/struct.RedisOptions.html#method.outage
+
+mod backend;
+mod memory;
+mod semaphore;
+mod slot;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+pub use backend::{Entry, Fence, Place, QueueBackend, QueueItem, QueueState};
+pub use memory::MemoryQueue;
+pub use semaphore::Semaphore;
+pub use slot::{DEFAULT_MAX_WAITING, Positions, Slot, SlotOptions, Ticket};
+
+use crate::{Error, ErrorKind, Result};
+
+/// The longest id of a queue or an item, in bytes.
+const LONGEST_NAME: usize = 256;
+
+/// Queues by id. Cheap to clone.
+///
+/// See the [module](self) for an example.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    backend: Arc<dyn QueueBackend>,
+}
+
+impl Queue {
+    /// Queues kept by any backend.
+    pub fn new(backend: impl QueueBackend) -> Self {
+        Self {
+            backend: Arc::new(backend),
+        }
+    }
+
+    /// Queues of this process. Clones share them.
+    pub fn in_memory() -> Self {
+        Self::new(MemoryQueue::new())
+    }
+
+    /// Waits for a slot and holds it.
+    ///
+    /// # Errors
+    ///
+    /// * `Timeout`: its turn did not come within [`SlotOptions::timeout`]; the item has left the line.
+    /// * `LimitExceeded`: as many as [`SlotOptions::max_waiting`] wait already.
+    /// * `InvalidArgument`: an id is empty or too long, the item is in the queue already, the limit is 0.
+    /// * `Backend`: the store cannot be reached; the item leaves the line as soon as it can be.
+    /// * `Lost`: the lease of the place ran out before the caller got it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the line, or gives the place back, in the background.
+    pub async fn slot(&self, id: &str, options: SlotOptions) -> Result<Slot> {
+        self.enter(id, options).await?.slot().await
+    }
+
+    /// Enters the line; the ticket tells the position and waits for the slot.
+    ///
+    /// # Errors
+    ///
+    /// As [`slot`](Self::slot). The timeout counts from here.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the line.
+    pub async fn enter(&self, id: &str, options: SlotOptions) -> Result<Ticket> {
+        Ticket::enter(Arc::clone(&self.backend), id, options).await
+    }
+
+    /// A reusable limit: at most `n` hold it at the same time.
+    pub fn semaphore(&self, id: &str, n: usize) -> Semaphore {
+        Semaphore::new(self.clone(), id, n)
+    }
+
+    /// How many wait.
+    ///
+    /// # Errors
+    ///
+    /// `Backend` when the store cannot be asked.
+    pub async fn depth(&self, id: &str) -> Result<usize> {
+        Ok(self.state(id).await?.depth)
+    }
+
+    /// How many hold a slot.
+    ///
+    /// # Errors
+    ///
+    /// `Backend` when the store cannot be asked.
+    pub async fn in_use(&self, id: &str) -> Result<usize> {
+        Ok(self.state(id).await?.in_use)
+    }
+
+    /// How many may hold a slot at the same time: 1 if nobody said anything.
+    ///
+    /// # Errors
+    ///
+    /// `Backend` when the store cannot be asked.
+    pub async fn limit(&self, id: &str) -> Result<usize> {
+        Ok(self.state(id).await?.limit)
+    }
+
+    /// Depth, use and limit at one moment.
+    ///
+    /// # Errors
+    ///
+    /// `Backend` when the store cannot be asked.
+    pub async fn state(&self, id: &str) -> Result<QueueState> {
+        self.backend.state(valid_queue(id)?).await
+    }
+
+    /// Sets the limit, whatever [`SlotOptions::limit`] declares. 0 pauses the queue.
+    ///
+    /// A limit that is raised serves at once; one that is lowered lets those who hold finish.
+    ///
+    /// # Errors
+    ///
+    /// `Backend` when the store cannot be asked; whether the limit was set is unknown then.
+    pub async fn set_limit(&self, id: &str, limit: usize) -> Result<()> {
+        self.backend.set_limit(valid_queue(id)?, Some(limit)).await
+    }
+
+    /// Takes back [`set_limit`](Self::set_limit): the latest declared limit counts again.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_limit`](Self::set_limit).
+    pub async fn unset_limit(&self, id: &str) -> Result<()> {
+        self.backend.set_limit(valid_queue(id)?, None).await
+    }
+
+    /// Everything in the queue: those who hold a slot, then those who wait, in their order.
+    ///
+    /// # Errors
+    ///
+    /// `Backend` when the store cannot be asked.
+    pub async fn items(&self, id: &str) -> Result<Vec<QueueItem>> {
+        self.backend.items(valid_queue(id)?).await
+    }
+
+    /// The queue's state as it changes.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for an id that cannot be.
+    pub fn watch(&self, id: &str) -> Result<QueueWatch> {
+        Ok(QueueWatch {
+            states: self.backend.watch(valid_queue(id)?),
+            told: None,
+        })
+    }
+}
+
+/// The states of a queue as they change. States that pass while nobody asks are skipped.
+#[derive(Debug)]
+pub struct QueueWatch {
+    states: watch::Receiver<Option<QueueState>>,
+    told: Option<QueueState>,
+}
+
+impl QueueWatch {
+    /// The state at first, then the next one that differs; `None` when the backend has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<QueueState> {
+        let told = self.told;
+        let news = |state: &Option<QueueState>| state.is_some() && *state != told;
+        self.told = *self.states.wait_for(news).await.ok()?;
+        self.told
+    }
+}
+
+fn valid_name<'a>(what: &str, name: &'a str) -> Result<&'a str> {
+    if name.is_empty() || name.len() > LONGEST_NAME {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "a {what} has 1 to {LONGEST_NAME} bytes, this one has {}",
+                name.len()
+            ),
+        ));
+    }
+    Ok(name)
+}
+
+fn valid_queue(id: &str) -> Result<&str> {
+    if id.contains(['{', '}']) {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("queue id {id:?} must not contain braces: they mark the hash tag"),
+        ));
+    }
+    valid_name("queue id", id)
+}
