@@ -149,6 +149,11 @@ impl Session {
         self.data.headers()
     }
 
+    /// The channel's data as the event that the switch answered `connect` with.
+    pub fn channel_data_event(&self) -> &Event {
+        &self.data
+    }
+
     /// A header of the channel's data.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         self.data.get(name)

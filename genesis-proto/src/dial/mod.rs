@@ -296,6 +296,30 @@ impl std::str::FromStr for DialString {
     }
 }
 
+impl TryFrom<&str> for DialString {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<&String> for DialString {
+    type Error = Error;
+
+    fn try_from(text: &String) -> Result<Self, Error> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for DialString {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        Self::parse(&text)
+    }
+}
+
 /// A leg with its place in the dial string and the variables that reach it.
 #[derive(Clone, Copy, Debug)]
 pub struct LegView<'a> {

@@ -117,6 +117,27 @@ impl Event {
         }
     }
 
+    /// Reads an event from a JSON document that came by another way than as an event, such as the
+    /// output of `uuid_dump UUID json`.
+    ///
+    /// # Errors
+    ///
+    /// When the document is no JSON object.
+    pub fn from_json(document: &[u8]) -> Result<Self, Error> {
+        let mut bytes = format!(
+            "Content-Length: {}\nContent-Type: text/event-json\n\n",
+            document.len()
+        )
+        .into_bytes();
+        bytes.extend_from_slice(document);
+        let mut framer = crate::Framer::new();
+        framer.feed(&bytes)?;
+        match framer.next_frame()? {
+            Some(frame) => Self::from_frame(&frame),
+            None => Err(Error::malformed("the document is cut short", 0)),
+        }
+    }
+
     /// Builds an event, for `sendevent` or to play the switch.
     pub fn builder(name: EventName) -> EventBuilder {
         EventBuilder::new(name)

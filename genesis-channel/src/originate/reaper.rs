@@ -1,0 +1,209 @@
+//! Hanging up what nobody wants any more.
+//!
+//! Between the reply to `bgapi originate` and the creation of the channel, `uuid_kill` answers "No
+//! such channel", and the leg would ring on. So it is said again: when the channel's creation is
+//! told, and now and then as long as the job runs.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use genesis_client::{Client, JobResult};
+use genesis_proto::HangupCause;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::origination::any_change;
+use crate::follow::{Following, Tracked};
+
+/// How soon `uuid_kill` is said again, at first and at most.
+const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(1);
+
+/// Hangs up what comes of a cancelled call.
+pub(super) struct Reaper {
+    pub(super) client: Client,
+    pub(super) legs: Vec<Following>,
+    pub(super) cause: HangupCause,
+    pub(super) destination: String,
+    /// The switch has ended the call by itself by then.
+    pub(super) give_up: Option<Instant>,
+}
+
+/// What `uuid_kill` said.
+#[derive(Clone, Copy, PartialEq)]
+enum Killed {
+    Yes,
+    NoSuchChannel,
+    NoAnswer,
+}
+
+impl Reaper {
+    /// Runs until nothing is left of the call. Gives the legs that may be left because the connection
+    /// is gone for good.
+    pub(super) async fn run<J>(mut self, mut job: Option<J>) -> Vec<String>
+    where
+        J: Future<Output = genesis_client::Result<JobResult>> + Unpin,
+    {
+        let mut again = AGAIN;
+        // without a job whose end could be seen, a leg may still come until the call's own time is up
+        let mut job_ended = false;
+        loop {
+            if self.client.ready().await.is_err() {
+                return self.left();
+            }
+            let change = any_change(self.legs.iter().map(|leg| &leg.tracked));
+            let killed = self.kill().await;
+            let gone = self.legs.iter().zip(&killed).all(|(leg, killed)| {
+                let (created, ended) = leg
+                    .tracked
+                    .with(|state| (state.was_created(), state.ended.is_some()));
+                let absent = *killed == Killed::NoSuchChannel && !leg.tracked.is_unsure();
+                ended || (absent && (created || job_ended))
+            });
+            if gone && (job_ended || job.is_none()) {
+                return Vec::new();
+            }
+            let blind = job.is_none() && !job_ended;
+            let nothing_up = self.legs.iter().zip(&killed).all(|(leg, killed)| {
+                *killed == Killed::NoSuchChannel || leg.tracked.with(|state| state.ended.is_some())
+            });
+            let next = async {
+                if blind && nothing_up && again >= AGAIN_AT_MOST {
+                    // nothing to repeat: only a channel's creation matters now
+                    std::future::pending::<()>().await;
+                }
+                tokio::time::sleep(again).await;
+            };
+            tokio::select! {
+                biased;
+                result = ended(&mut job) => {
+                    job = None;
+                    // the link's end is seen above, and another link does not bring the result
+                    job_ended = !result.as_ref().is_err_and(genesis_client::Error::is_disconnected);
+                    self.note_winner(result);
+                    again = AGAIN;
+                }
+                () = change => {}
+                () = next => again = (again * 2).min(AGAIN_AT_MOST),
+                () = give_up(self.give_up) => {
+                    if !nothing_up {
+                        tracing::error!(
+                            destination = %self.destination,
+                            legs = ?self.left(),
+                            "a cancelled call could not be hung up; it is given up"
+                        );
+                    }
+                    return Vec::new();
+                }
+            }
+        }
+    }
+
+    async fn kill(&self) -> Vec<Killed> {
+        join_all(self.legs.iter().map(|leg| async {
+            if leg.tracked.with(|state| state.ended.is_some()) {
+                return Killed::NoSuchChannel;
+            }
+            kill(&self.client, &leg.tracked.uuid, &self.cause).await
+        }))
+        .await
+    }
+
+    /// The call succeeded after all, perhaps with a leg that was not known.
+    fn note_winner(&mut self, result: genesis_client::Result<JobResult>) {
+        let Ok(result) = result else { return };
+        let text = result.text();
+        let uuid = text.trim().strip_prefix("+OK").unwrap_or("").trim();
+        let known = self.legs.iter().any(|leg| leg.tracked.uuid == uuid);
+        if !uuid.is_empty() && !known {
+            drop(Guard::new(
+                self.client.clone(),
+                uuid.to_owned(),
+                self.cause.clone(),
+            ));
+        }
+    }
+
+    fn left(&self) -> Vec<String> {
+        let alive = |tracked: &Tracked| tracked.with(|state| state.ended.is_none());
+        let left = self.legs.iter().map(|leg| &leg.tracked);
+        left.filter(|tracked| alive(tracked))
+            .map(|tracked| tracked.uuid.clone())
+            .collect()
+    }
+}
+
+/// Ends when the job does; never without one.
+async fn ended<J>(job: &mut Option<J>) -> J::Output
+where
+    J: Future + Unpin,
+{
+    match job {
+        Some(job) => job.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn give_up(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn kill(client: &Client, uuid: &str, cause: &HangupCause) -> Killed {
+    match client.api(&format!("uuid_kill {uuid} {cause}")).await {
+        Ok(_) => Killed::Yes,
+        Err(error) if error.is_disconnected() || error.is_timeout() => Killed::NoAnswer,
+        Err(error) if error.is_refused() => Killed::NoSuchChannel,
+        Err(error) => {
+            tracing::error!(%error, uuid, "a call that nobody wants cannot be hung up");
+            Killed::NoSuchChannel
+        }
+    }
+}
+
+/// A channel that is hung up unless somebody takes it.
+pub(crate) struct Guard {
+    armed: Option<(Client, String, HangupCause, Handle)>,
+}
+
+impl Guard {
+    pub(crate) fn new(client: Client, uuid: String, cause: HangupCause) -> Self {
+        let armed = Handle::try_current().ok();
+        Self {
+            armed: armed.map(|handle| (client, uuid, cause, handle)),
+        }
+    }
+
+    pub(crate) fn disarm(mut self) {
+        self.armed = None;
+    }
+
+    pub(crate) async fn hang_up(mut self) {
+        let Some((client, uuid, cause, _)) = &self.armed else {
+            return;
+        };
+        kill_surely(client, uuid, cause).await;
+        // only now: if this future is dropped, the rest is done in the background
+        self.armed = None;
+    }
+}
+
+/// Hangs up a channel that exists, over the next link if need be.
+async fn kill_surely(client: &Client, uuid: &str, cause: &HangupCause) {
+    while client.ready().await.is_ok() {
+        if kill(client, uuid, cause).await != Killed::NoAnswer {
+            return;
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some((client, uuid, cause, handle)) = self.armed.take() else {
+            return;
+        };
+        handle.spawn(async move { kill_surely(&client, &uuid, &cause).await });
+    }
+}
