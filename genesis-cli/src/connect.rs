@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use genesis_client::{Inbound, InboundBuilder, Options};
+use genesis_client::{Inbound, InboundBuilder, Options, Reconnect};
 
 use crate::cli::Connect;
 use crate::exit::Failure;
@@ -20,6 +20,19 @@ impl Connect {
     pub(crate) fn builder_within(&self, limit: Duration) -> Result<InboundBuilder, Failure> {
         let usual = Options::default().connect_timeout;
         Ok(self.builder()?.connect_timeout(usual.min(limit)))
+    }
+
+    /// A builder for a command that follows; with `reconnect` it keeps connecting, the first time
+    /// too and whenever the link is lost.
+    pub(crate) fn builder_following(&self, reconnect: bool) -> Result<InboundBuilder, Failure> {
+        let builder = self.builder()?;
+        Ok(match reconnect {
+            true => builder.reconnect(Reconnect {
+                first_connection: true,
+                ..Reconnect::default()
+            }),
+            false => builder,
+        })
     }
 
     /// A builder with the credentials.
@@ -44,9 +57,7 @@ impl Connect {
         }
         let (user, domain) = user.split_once('@').unwrap_or((user, &self.host));
         if user.is_empty() || domain.is_empty() {
-            return Err(Failure::usage(
-                "--user needs USER or USER@DOMAIN; see --help",
-            ));
+            return Err(Failure::usage("--user needs USER or USER@DOMAIN"));
         }
         Ok(builder.user(user, domain, &self.password))
     }

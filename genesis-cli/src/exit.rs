@@ -1,23 +1,27 @@
 //! How the command ends: exit codes, and the one line that says what went wrong.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 use clap::error::ErrorKind as ClapKind;
 use genesis_client::ErrorKind;
 use genesis_client::proto::session::CloseReason;
 
+use crate::cli::Cli;
 use crate::logging;
 use crate::output::{self, style};
 
 /// The exit codes; 0 is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
-    /// FreeSWITCH refused, or the work failed.
+    /// FreeSWITCH refused, or the work failed; of `hangup`, that there is no such channel.
     Failed = 1,
     /// The command line is wrong.
     Usage = 2,
-    /// No connection, no authentication, or the link was lost.
+    /// No connection, no authentication, no answer in time, or the link was lost; of `hangup`,
+    /// that FreeSWITCH did not say in time that a channel hung up.
     Link = 3,
 }
 
@@ -105,25 +109,39 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
             let json = std::env::args_os()
                 .take_while(|word| word != "--")
                 .any(|word| word == "--json");
-            print(&shorten(&error.to_string()), json);
+            print(
+                &shorten(&error.to_string(), &command_of(std::env::args_os())),
+                json,
+            );
             ExitCode::from(Code::Usage as u8)
         }
     }
 }
 
-/// clap's report without its heading and its usage block, as one sentence.
-fn shorten(text: &str) -> String {
-    let text = text.strip_prefix("error: ").unwrap_or(text);
-    let mut command = "genesis".to_owned();
-    let mut parts: Vec<&str> = Vec::new();
-    for line in text.lines().map(str::trim) {
-        if let Some(usage) = line.strip_prefix("Usage: ") {
-            let words = usage.split(' ');
-            let name = words.take_while(|word| !word.starts_with(['[', '<', '-']));
-            command = name.collect::<Vec<_>>().join(" ");
+/// The command that these arguments are for: `genesis`, or `genesis api`.
+fn command_of(arguments: impl Iterator<Item = OsString>) -> String {
+    let genesis = Cli::command();
+    let mut arguments = arguments.skip(1).take_while(|word| word != "--");
+    while let Some(word) = arguments.next() {
+        if word == "--loglevel" {
+            // its value is no command
+            arguments.next();
+        } else if let Some(command) = word.to_str().and_then(|word| genesis.find_subcommand(word)) {
+            return format!("genesis {}", command.get_name());
+        } else if !word.as_encoded_bytes().starts_with(b"-") {
             break;
         }
-        if line.starts_with("For more information") {
+    }
+    "genesis".to_owned()
+}
+
+/// clap's report without its heading and its usage block, as one sentence; `command` is the one
+/// whose help is to be read.
+fn shorten(text: &str, command: &str) -> String {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let mut parts: Vec<&str> = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("Usage: ") || line.starts_with("For more information") {
             break;
         }
         if !line.is_empty() {
@@ -170,14 +188,27 @@ mod tests {
             ),
             (&["genesis", "events", "--filter", "=x"], "names no header"),
         ] {
-            let error = crate::cli::Cli::try_parse_from(arguments).unwrap_err();
-            let line = shorten(&error.to_string());
+            let error = Cli::try_parse_from(arguments).unwrap_err();
+            let line = shorten(&error.to_string(), "genesis events");
             assert!(line.contains(expected), "{line}");
-            assert!(
-                line.contains("; see genesis") && line.ends_with("--help"),
-                "{line}"
-            );
+            assert!(line.ends_with("; see genesis events --help"), "{line}");
             assert!(!line.contains('\n'), "{line}");
         }
+    }
+
+    #[test]
+    fn the_command_is_found_among_the_options() {
+        let command = |line: &str| command_of(line.split(' ').map(OsString::from));
+        assert_eq!(command("genesis api --port x status"), "genesis api");
+        assert_eq!(
+            command("genesis --json --loglevel sim hangup"),
+            "genesis hangup"
+        );
+        assert_eq!(
+            command("genesis --loglevel=INFO events x"),
+            "genesis events"
+        );
+        assert_eq!(command("genesis apii events"), "genesis");
+        assert_eq!(command("genesis"), "genesis");
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 
 use serde::Serialize;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::exit::Failure;
 
@@ -25,8 +26,12 @@ pub(crate) mod style {
 /// Whether to use colours on a stream, `terminal` or not: NO_COLOR and TERM=dumb forbid them.
 pub(crate) fn colours(terminal: bool) -> bool {
     let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-    terminal && !forbidden && !dumb
+    terminal && !forbidden && !is_dumb()
+}
+
+/// The terminal says that it understands no control sequences.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|value| value == "dumb")
 }
 
 /// Stdout.
@@ -34,10 +39,14 @@ pub(crate) struct Output {
     out: BufWriter<StdoutLock<'static>>,
     pub(crate) json: bool,
     pub(crate) terminal: bool,
+    /// A terminal on which the cursor can be moved.
+    pub(crate) screen: bool,
     colours: bool,
+    offset: UtcOffset,
 }
 
 impl Output {
+    /// To be called before any thread is started: only then the local time zone can be asked for.
     pub(crate) fn new(json: bool) -> Self {
         let stdout = io::stdout().lock();
         let terminal = stdout.is_terminal();
@@ -45,13 +54,22 @@ impl Output {
             out: BufWriter::with_capacity(64 * 1024, stdout),
             json,
             terminal,
+            screen: terminal && !is_dumb(),
             colours: colours(terminal),
+            offset: UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC),
         }
     }
 
     /// The style if stdout shows colours, else none.
     pub(crate) fn style(&self, style: anstyle::Style) -> anstyle::Style {
         if self.colours { style } else { style::NONE }
+    }
+
+    /// The time of day here.
+    pub(crate) fn clock(&self) -> String {
+        let now = OffsetDateTime::now_utc().to_offset(self.offset);
+        let (hour, minute, second) = now.to_hms();
+        format!("{hour:02}:{minute:02}:{second:02}")
     }
 
     /// Writes a line.

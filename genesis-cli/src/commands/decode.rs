@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use genesis_client::proto::Framer;
+use genesis_client::proto::{Framer, Limits};
 use serde::Serialize;
 
 use crate::cli::Decode;
@@ -21,20 +21,32 @@ struct Truncated {
 }
 
 pub(crate) fn run(options: &Decode, output: &mut Output) -> Result<(), Failure> {
+    let default = Limits::default();
+    let limits = Limits {
+        body: options.max_body,
+        // the limit that was asked for is the one that counts
+        frame: options.max_body.saturating_add(default.header_block),
+        ..default
+    };
     match options.file.as_ref().filter(|file| file.as_os_str() != "-") {
         Some(path) => {
             let name = path.display().to_string();
             match File::open(path) {
-                Ok(file) => decode(file, &name, output),
+                Ok(file) => decode(file, &name, limits, output),
                 Err(error) => Err(Failure::usage(format!("cannot read {name}: {error}"))),
             }
         }
-        None => decode(io::stdin().lock(), "stdin", output),
+        None => decode(io::stdin().lock(), "stdin", limits, output),
     }
 }
 
-fn decode(mut input: impl Read, name: &str, output: &mut Output) -> Result<(), Failure> {
-    let mut framer = Framer::new();
+fn decode(
+    mut input: impl Read,
+    name: &str,
+    limits: Limits,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let mut framer = Framer::with_limits(limits);
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = match input.read(&mut chunk) {

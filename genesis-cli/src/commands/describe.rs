@@ -201,7 +201,7 @@ impl Describer {
 }
 
 /// The time of day by the switch's clock and its time zone, with milliseconds.
-fn clock(event: &Event) -> String {
+pub(super) fn clock(event: &Event) -> String {
     let local = event.get("Event-Date-Local");
     let time = local.as_deref().and_then(|date| date.split(' ').nth(1));
     let is_clock =
@@ -214,12 +214,12 @@ fn clock(event: &Event) -> String {
 }
 
 /// The first eight characters of a UUID tell it apart on a screen.
-fn short(uuid: &str) -> String {
+pub(super) fn short(uuid: &str) -> String {
     one_line(&uuid.chars().take(8).collect::<String>())
 }
 
 /// A value that ends where it seems to: with quotes if it has blanks, and not too long.
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     let mut value: Cow<'_, str> = one_line(value).into();
     if value.chars().count() > LONGEST {
         value = format!("{}…", value.chars().take(LONGEST - 1).collect::<String>()).into();

@@ -1,47 +1,23 @@
 //! `genesis events`: events as they happen.
 
 use genesis_client::proto::EventName;
-use genesis_client::{EventStream, Item, Reconnect, Subscription};
-use serde::Serialize;
+use genesis_client::{EventStream, Item, Subscription};
 
-use super::Interrupts;
 use super::describe::Describer;
+use super::{Interrupts, holes};
 use crate::cli::Events;
 use crate::exit::Failure;
-use crate::output::{Output, one_line, style};
-
-#[derive(Serialize)]
-struct Lagged {
-    lagged: u64,
-}
-
-#[derive(Serialize)]
-struct Gap {
-    gap: GapData,
-}
-
-#[derive(Serialize)]
-struct GapData {
-    seconds: f64,
-    reason: String,
-    attempts: u32,
-}
+use crate::output::Output;
 
 pub(crate) async fn run(options: Events, output: &mut Output) -> Result<(), Failure> {
     let mut subscription = named(&options.names)?;
     for filter in options.filter {
         subscription = subscription.filter(filter);
     }
-    let mut builder = options
+    let builder = options
         .connect
-        .builder()?
+        .builder_following(options.reconnect)?
         .event_format(options.format.into());
-    if options.reconnect {
-        builder = builder.reconnect(Reconnect {
-            first_connection: true,
-            ..Reconnect::default()
-        });
-    }
     let address = options.connect.address();
     let interrupts = Interrupts::new()?;
     let follow = async {
@@ -89,37 +65,10 @@ async fn follow(
 }
 
 fn show(item: Item, describer: &Describer, output: &mut Output) -> Result<(), Failure> {
-    let warn = output.style(style::WARN);
     match item {
         Item::Event(event) if output.json => output.object(&event),
         Item::Event(event) => output.line(&describer.describe(&event)),
-        Item::Lagged(lagged) if output.json => output.object(&Lagged { lagged }),
-        Item::Lagged(lagged) => output.line(&format!(
-            "{warn}-- {lagged} events lost here: stdout is read too slowly{warn:#}"
-        )),
-        Item::Gap(gap) => {
-            let seconds = gap.duration.as_secs_f64();
-            let (reason, attempts) = (gap.reason.to_string(), gap.attempts);
-            if output.json {
-                return output.object(&Gap {
-                    gap: GapData {
-                        seconds,
-                        reason,
-                        attempts,
-                    },
-                });
-            }
-            let reason = one_line(&reason);
-            output.line(&format!(
-                "{warn}-- the link was away for {seconds:.1} s and is back (attempt {attempts}): \
-                 {reason}; events of that time are missing{warn:#}"
-            ))
-        }
-        // a kind of hole that this version does not know
-        other => output.line(&format!(
-            "{warn}-- {}{warn:#}",
-            one_line(&format!("{other:?}"))
-        )),
+        hole => holes::show(&hole, output),
     }
 }
 

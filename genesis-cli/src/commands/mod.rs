@@ -2,10 +2,13 @@
 
 mod api;
 mod bgapi;
+mod channels;
 mod decode;
 mod demo;
 mod describe;
 mod events;
+mod hangup;
+mod holes;
 mod logs;
 mod sim;
 
@@ -24,6 +27,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Bgapi(options) => block_on(bgapi::run(options, &mut output)),
         Command::Events(options) => block_on(events::run(options, &mut output)),
         Command::Logs(options) => block_on(logs::run(options, &mut output)),
+        Command::Channels(options) => block_on(channels::run(options, &mut output)),
+        Command::Hangup(options) => block_on(hangup::run(options, &mut output)),
         Command::Sim(options) => block_on(sim::run(options, &mut output)),
         Command::Demo(_) => block_on(demo::run(&mut output)),
     };

@@ -10,8 +10,8 @@ use crate::exit::Failure;
 use crate::output::{Output, style};
 
 #[derive(Serialize)]
-struct Listening {
-    listening: String,
+struct Listening<'a> {
+    listening: &'a str,
 }
 
 pub(crate) async fn run(options: Sim, output: &mut Output) -> Result<(), Failure> {
@@ -26,18 +26,19 @@ pub(crate) async fn run(options: Sim, output: &mut Output) -> Result<(), Failure
     };
     // before the address is told, so that whoever reads it may stop us at once
     let interrupts = Interrupts::new()?;
-    let listen = options.listen;
-    let cannot = |error| Failure::failed(format!("cannot listen on {listen}: {error}"));
+    let cannot = |error| Failure::failed(format!("cannot listen on {}: {error}", options.listen));
     let sim = Switch::builder()
         .password(&options.password)
-        .listen(&listen.to_string())
+        .listen(&options.listen)
         .switch(|switch| switch.script = script)
         .start()
         .await
         .map_err(cannot)?;
-    let address = sim.addr().unwrap_or(listen).to_string();
+    let bound = sim.addr();
+    let address = bound.map_or(options.listen, |address| address.to_string());
     if output.json {
-        output.object(&Listening { listening: address })?;
+        let listening = &address;
+        output.object(&Listening { listening })?;
     } else {
         let bold = output.style(style::BOLD);
         output.line(&format!(
@@ -45,9 +46,9 @@ pub(crate) async fn run(options: Sim, output: &mut Output) -> Result<(), Failure
         ))?;
     }
     output.flush()?;
-    if !listen.ip().is_loopback() {
+    if bound.is_some_and(|address| !address.ip().is_loopback()) {
         tracing::warn!(
-            "{listen} can be reached from other machines: whoever knows the password is let in"
+            "{address} can be reached from other machines: whoever knows the password is let in"
         );
     }
     interrupts.wait().await?;

@@ -2,7 +2,9 @@
 
 use crate::support::{Done, Simulator, finish, genesis, run};
 
-const COMMANDS: [&str; 7] = ["decode", "api", "bgapi", "events", "logs", "sim", "demo"];
+const COMMANDS: [&str; 9] = [
+    "decode", "api", "bgapi", "events", "logs", "channels", "hangup", "sim", "demo",
+];
 
 fn usage(arguments: &[&str], expected: &str) {
     let done = run(arguments);
@@ -39,9 +41,52 @@ fn mistakes_are_one_line_and_exit_code_2() {
     usage(&["events", "--format", "yaml"], "plain");
     usage(&["logs", "--level", "loud"], "WARNING");
     usage(&["--loglevel", "loud", "demo"], "WARNING");
-    usage(&["sim", "--listen", "nowhere"], "--listen");
+    usage(&["channels", "--reconnect"], "--watch");
+    usage(&["hangup"], "<UUID");
+    usage(&["hangup", "--all", "leg-1"], "cannot be used with");
+    usage(&["hangup", "a b"], "one word");
+    usage(
+        &["hangup", "a", "--cause", "busy"],
+        "the nearest are USER_BUSY",
+    );
+    usage(&["sim", "--listen", "nowhere"], "localhost:8021");
     usage(&["sim", "--script", "/no/such/file"], "/no/such/file");
     usage(&["demo", "extra"], "'extra'");
+}
+
+#[test]
+fn a_mistake_names_the_help_of_its_command() {
+    for (arguments, command) in [
+        (&["apii"][..], "genesis"),
+        (&["api"], "genesis api"),
+        (&["api", "--port", "99999", "status"], "genesis api"),
+        (
+            &["--loglevel", "DEBUG", "hangup", "a", "--cause", "busy"],
+            "genesis hangup",
+        ),
+        (&["events", "--count", "0"], "genesis events"),
+        (&["--json", "--loglevel", "loud", "demo"], "genesis demo"),
+    ] {
+        usage(arguments, &format!("; see {command} --help"));
+    }
+}
+
+#[test]
+fn a_variable_that_is_empty_counts_as_unset() {
+    let mut command = genesis(&["api", "status", "--port", "1"]);
+    for name in ["ESL_HOST", "ESL_PORT", "ESL_PASSWORD", "ESL_USER"] {
+        command.env(name, "");
+    }
+    let done = finish(command, b"");
+    // it got as far as dialling the default host
+    assert_eq!(done.code, 3, "{done:?}");
+    assert!(done.stderr.contains("127.0.0.1:1:"), "{}", done.stderr);
+    let mut command = genesis(&["sim", "--listen", "nowhere"]);
+    command.env("ESL_PASSWORD", "");
+    let done = finish(command, b"");
+    assert!(done.stderr.contains("--listen"), "{}", done.stderr);
+    // given by hand it is what was given
+    usage(&["api", "--port", "", "status"], "--port");
 }
 
 #[test]

@@ -109,6 +109,16 @@ fn broken_framing_is_an_error_that_names_the_byte() {
 }
 
 #[test]
+fn a_body_longer_than_asked_for_is_an_error() {
+    let input = b"Content-Type: a/b\nContent-Length: 5\n\nhello";
+    let done = finish(genesis(&["decode", "--max-body", "5"]), input);
+    assert_eq!((done.code, done.stdout.lines().count()), (0, 1), "{done:?}");
+    let done = finish(genesis(&["decode", "--max-body", "4"]), input);
+    assert_eq!((done.code, &*done.stdout), (1, ""), "{done:?}");
+    assert!(done.stderr.contains("body"), "{}", done.stderr);
+}
+
+#[test]
 fn a_file_that_is_not_there_is_a_usage_error() {
     let done = run(&["decode", "/no/such/file"]);
     assert_eq!(done.code, 2);

@@ -5,9 +5,11 @@
 )]
 
 mod arguments;
+mod channels;
 mod decode;
 mod demo;
 mod events;
 mod failures;
+mod hangup;
 mod sim;
 mod support;

@@ -126,6 +126,14 @@ fn a_script_says_who_answers() {
 }
 
 #[test]
+fn it_listens_on_a_host_by_name() {
+    let sim = Simulator::start_at("localhost:0", &[]);
+    let arguments = ["--host", "localhost", "--port", &sim.port, "echo", "x"];
+    let done = run(&[&["api"][..], &arguments].concat());
+    assert_eq!((done.code, &*done.stdout, &*done.stderr), (0, "x\n", ""));
+}
+
+#[test]
 fn an_address_that_is_taken_is_an_error() {
     let sim = Simulator::start(&[]);
     let address = format!("127.0.0.1:{}", sim.port);

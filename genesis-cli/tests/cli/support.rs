@@ -26,6 +26,7 @@ pub(crate) fn genesis(arguments: &[&str]) -> Command {
         "ESL_HOST",
         "ESL_PORT",
         "ESL_PASSWORD",
+        "ESL_USER",
         "ESL_LOG_LEVEL",
         "GENESIS_LOG_LEVEL",
     ] {
@@ -91,7 +92,11 @@ pub(crate) struct Simulator {
 
 impl Simulator {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut command = genesis(&["sim", "--json", "--listen", "127.0.0.1:0"]);
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    pub(crate) fn start_at(address: &str, arguments: &[&str]) -> Self {
+        let mut command = genesis(&["sim", "--json", "--listen", address]);
         command
             .args(arguments)
             .stdout(Stdio::piped())
@@ -107,6 +112,59 @@ impl Simulator {
             .unwrap()
             .to_owned();
         Self { child, port }
+    }
+
+    /// Calls and gives the Unique-ID of the channel that answered.
+    pub(crate) fn originate(&self, line: &str) -> String {
+        let done = run(&["bgapi", "--port", &self.port, &format!("originate {line}")]);
+        assert_eq!(done.code, 0, "{done:?}");
+        done.stdout.trim().trim_start_matches("+OK ").to_owned()
+    }
+}
+
+/// A command that follows, whose lines are read as they come.
+pub(crate) struct Following {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Following {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut command = genesis(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stdout.lines() {
+                sender.send(line.unwrap()).ok();
+            }
+        });
+        Self { child, lines }
+    }
+
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a line")
+    }
+
+    /// The next line for which this gives something.
+    pub(crate) fn find<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = wanted(&self.line()) {
+                return found;
+            }
+        }
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(self) -> Done {
+        end(self.child)
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn interrupt(self) -> Done {
+        signal(&self.child, "-INT");
+        end(self.child)
     }
 }
 
@@ -179,6 +237,10 @@ fn serve(mut stream: TcpStream, script: &Script, commands: &mpsc::Sender<String>
             let command = command.trim();
             if command.starts_with("auth ") {
                 reply("Content-Type: command/reply\nReply-Text: +OK accepted\n\n");
+                continue;
+            }
+            if command.starts_with("api ") {
+                reply("Content-Type: api/response\nContent-Length: 4\n\n+OK\n");
                 continue;
             }
             reply("Content-Type: command/reply\nReply-Text: +OK done\n\n");

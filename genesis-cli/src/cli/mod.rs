@@ -1,15 +1,19 @@
 //! The command line as clap sees it.
 
-use std::net::SocketAddr;
+mod calls;
+mod values;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use genesis_client::HeaderFilter;
-use genesis_client::proto::EventFormat;
-use genesis_client::proto::Secret;
 use genesis_client::proto::name::LogLevel;
+use genesis_client::proto::{EventFormat, Limits, Secret};
 
+use self::values::{filter, listen, log_level, seconds};
 use crate::logging::Level;
+
+pub(crate) use calls::{Channels, Hangup};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -51,6 +55,32 @@ pub(crate) struct Global {
     pub(crate) loglevel: Option<Level>,
 }
 
+impl Cli {
+    /// Reads the command line and the environment. A variable that is empty counts as unset.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let without_empty = |argument: clap::Arg| {
+            let empty = argument
+                .get_env()
+                .and_then(std::env::var_os)
+                .is_some_and(|value| value.is_empty());
+            match empty {
+                true => argument.env(clap::builder::Resettable::Reset),
+                false => argument,
+            }
+        };
+        let mut command = Self::command();
+        let names: Vec<String> = command
+            .get_subcommands()
+            .map(|command| command.get_name().to_owned())
+            .collect();
+        for name in names {
+            command = command.mut_subcommand(name, |command| command.mut_args(without_empty));
+        }
+        let mut matches = command.clone().try_get_matches()?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Decode(Decode),
@@ -58,6 +88,8 @@ pub(crate) enum Command {
     Bgapi(Bgapi),
     Events(Events),
     Logs(Logs),
+    Channels(Channels),
+    Hangup(Hangup),
     Sim(Sim),
     Demo(Demo),
 }
@@ -73,7 +105,7 @@ pub(crate) struct Connect {
     #[arg(long, env = "ESL_PORT", default_value_t = 8021, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: u16,
     /// Authenticate as this user of the directory, with `userauth` (USER or USER@DOMAIN)
-    #[arg(long)]
+    #[arg(long, env = "ESL_USER")]
     pub(crate) user: Option<String>,
     /// The password; better given in the environment, where other users cannot see it
     /// [default: the one FreeSWITCH is installed with]
@@ -103,6 +135,9 @@ pub(crate) struct Connect {
     after_help = "Example:\n  genesis decode capture.bin | jq .event.headers\n  nc switch 8021 | genesis decode"
 )]
 pub(crate) struct Decode {
+    /// The longest body of a frame (its Content-Length) that is read; a longer one is an error
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().body)]
+    pub(crate) max_body: usize,
     /// The file with the bytes; `-`, or nothing, is stdin
     pub(crate) file: Option<PathBuf>,
 }
@@ -210,9 +245,9 @@ pub(crate) struct Logs {
     after_help = "Example:\n  genesis sim &\n  genesis bgapi originate sim/busy 9664\n\nA script:\n  {\"destinations\": [{\"match\": \"user/1000\", \"ring\": \"2s\", \"then\": \"answer\", \"hangup_after\": \"5s\"},\n                    {\"match\": \"user/*\", \"then\": \"busy\"}],\n   \"extensions\": {\"7777\": [\"answer\", \"socket 127.0.0.1:8084 async full\"]}}"
 )]
 pub(crate) struct Sim {
-    /// The address to listen on; port 0 is any free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8021")]
-    pub(crate) listen: SocketAddr,
+    /// Where to listen: HOST:PORT, or an IP address with its port; port 0 is any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8021", value_parser = listen)]
+    pub(crate) listen: String,
     /// The password clients need [default: the one FreeSWITCH is installed with]
     #[arg(
         long,
@@ -255,69 +290,12 @@ impl From<Format> for EventFormat {
     }
 }
 
-fn seconds(text: &str) -> Result<std::time::Duration, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if seconds > 0.0 && seconds <= 1e9 => {
-            Ok(std::time::Duration::from_secs_f64(seconds))
-        }
-        _ => Err("write a number of seconds greater than 0".to_owned()),
-    }
-}
-
-/// The errors of regular expressions draw a picture of several lines; the last one says it.
-fn filter(text: &str) -> Result<HeaderFilter, String> {
-    text.parse().map_err(|error: genesis_client::Error| {
-        let message = error.to_string();
-        match message.split_once("regex parse error") {
-            Some((before, picture)) => {
-                let said = picture.lines().last().unwrap_or_default().trim();
-                format!("{before}{}", said.trim_start_matches("error: "))
-            }
-            None => message,
-        }
-    })
-}
-
-fn log_level(text: &str) -> Result<LogLevel, String> {
-    let named = LogLevel::ALL.iter().find(|level| {
-        let name = level.as_str();
-        text.eq_ignore_ascii_case(name) || (name == "ERR" && text.eq_ignore_ascii_case("ERROR"))
-    });
-    let numbered = || {
-        text.parse()
-            .ok()
-            .filter(|number| *number < 8)
-            .and_then(LogLevel::from_number)
-    };
-    named.copied().or_else(numbered).ok_or_else(|| {
-        "write CONSOLE, ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG, or 0 to 7".to_owned()
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn levels_by_name_and_by_number() {
-        assert_eq!(log_level("warning"), Ok(LogLevel::Warning));
-        assert_eq!(log_level("7"), Ok(LogLevel::Debug));
-        assert_eq!(log_level("error"), Ok(LogLevel::Err));
-        assert!(log_level("8").is_err() && log_level("loud").is_err());
-    }
-
-    #[test]
-    fn a_timeout_is_a_positive_number() {
-        assert_eq!(seconds("1.5"), Ok(std::time::Duration::from_millis(1500)));
-        for text in ["0", "-1", "NaN", "inf", "soon", "1e300"] {
-            assert!(seconds(text).is_err(), "{text}");
-        }
     }
 }

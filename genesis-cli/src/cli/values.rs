@@ -1,0 +1,175 @@
+//! Values of options: read, or refused with what is allowed.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use genesis_client::HeaderFilter;
+use genesis_client::proto::HangupCause;
+use genesis_client::proto::name::LogLevel;
+
+/// How many names are offered for one that does not exist.
+const OFFERED: usize = 3;
+
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 1e9 => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("write a number of seconds greater than 0".to_owned()),
+    }
+}
+
+/// The errors of regular expressions draw a picture of several lines; the last one says it.
+pub(super) fn filter(text: &str) -> Result<HeaderFilter, String> {
+    text.parse().map_err(|error: genesis_client::Error| {
+        let message = error.to_string();
+        match message.split_once("regex parse error") {
+            Some((before, picture)) => {
+                let said = picture.lines().last().unwrap_or_default().trim();
+                format!("{before}{}", said.trim_start_matches("error: "))
+            }
+            None => message,
+        }
+    })
+}
+
+pub(super) fn log_level(text: &str) -> Result<LogLevel, String> {
+    let named = LogLevel::ALL.iter().find(|level| {
+        let name = level.as_str();
+        text.eq_ignore_ascii_case(name) || (name == "ERR" && text.eq_ignore_ascii_case("ERROR"))
+    });
+    let numbered = || {
+        text.parse()
+            .ok()
+            .filter(|number| *number < 8)
+            .and_then(LogLevel::from_number)
+    };
+    named.copied().or_else(numbered).ok_or_else(|| {
+        "write CONSOLE, ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG, or 0 to 7".to_owned()
+    })
+}
+
+/// An address to listen on: a name, or an IP address, with a port.
+pub(super) fn listen(text: &str) -> Result<String, String> {
+    let by_name = |text: &str| {
+        let (host, port) = text.rsplit_once(':')?;
+        let name = !host.is_empty() && !host.contains([':', '/', '[', ']']);
+        (name && !host.contains(char::is_whitespace)).then_some(())?;
+        port.parse::<u16>().ok()
+    };
+    if text.parse::<SocketAddr>().is_ok() || by_name(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    Err(
+        "write HOST:PORT, for example localhost:8021, 127.0.0.1:8021 or [::1]:8021; port 0 is any \
+         free one"
+            .to_owned(),
+    )
+}
+
+/// A hangup cause by its name, in any case, or by its number.
+pub(super) fn cause(text: &str) -> Result<HangupCause, String> {
+    let cause = HangupCause::from(text.to_ascii_uppercase().as_str());
+    if cause.is_known() {
+        return Ok(cause);
+    }
+    Err(format!(
+        "there is no such hangup cause; the nearest are {}",
+        nearest_causes(text).join(", ")
+    ))
+}
+
+fn nearest_causes(text: &str) -> Vec<&'static str> {
+    let text = text.to_ascii_uppercase().replace(['-', ' '], "_");
+    let distance = |name: &str| {
+        let whole = strsim::osa_distance(&text, name);
+        // `busy` is meant for USER_BUSY, however many letters are missing
+        let part = name
+            .split('_')
+            .map(|word| strsim::osa_distance(&text, word) + 1);
+        part.min().map_or(whole, |part| part.min(whole))
+    };
+    let mut names: Vec<(usize, &'static str)> = HangupCause::ALL_KNOWN
+        .iter()
+        .map(|cause| (distance(cause.as_str()), cause.as_str()))
+        .collect();
+    names.sort_by_key(|(distance, _)| *distance);
+    let names = names.into_iter().map(|(_, name)| name);
+    names.take(OFFERED).collect()
+}
+
+/// A Unique-ID: any word. FreeSWITCH makes UUIDs, but `origination_uuid` need not be one.
+pub(super) fn unique_id(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("a Unique-ID is one word; `genesis channels` shows them".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_by_name_and_by_number() {
+        assert_eq!(log_level("warning"), Ok(LogLevel::Warning));
+        assert_eq!(log_level("7"), Ok(LogLevel::Debug));
+        assert_eq!(log_level("error"), Ok(LogLevel::Err));
+        assert!(log_level("8").is_err() && log_level("loud").is_err());
+    }
+
+    #[test]
+    fn a_timeout_is_a_positive_number() {
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
+        for text in ["0", "-1", "NaN", "inf", "soon", "1e300"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cause_that_is_nearly_right_names_the_right_one() {
+        assert_eq!(cause("user_busy"), Ok(HangupCause::UserBusy));
+        assert_eq!(cause("17"), Ok(HangupCause::UserBusy));
+        for (text, meant) in [
+            ("USER_BUZY", "USER_BUSY"),
+            ("busy", "USER_BUSY"),
+            ("no-answer", "NO_ANSWER"),
+            ("NORMAL_CLEARNING", "NORMAL_CLEARING"),
+            ("rejected", "CALL_REJECTED"),
+        ] {
+            let said = cause(text).unwrap_err();
+            assert!(said.contains(meant), "{text}: {said}");
+        }
+        assert!(cause("999").is_err());
+    }
+
+    #[test]
+    fn an_address_has_a_host_and_a_port() {
+        for text in [
+            "localhost:8021",
+            "127.0.0.1:0",
+            "[::1]:8021",
+            "pbx.example.com:8021",
+        ] {
+            assert_eq!(listen(text).as_deref(), Ok(text));
+        }
+        for text in [
+            "",
+            "localhost",
+            ":8021",
+            "::1:8021",
+            "[::1]",
+            "a:99999",
+            "a b:1",
+            "http://a:1",
+        ] {
+            assert!(listen(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_unique_id_is_one_word() {
+        assert!(unique_id("leg-1").is_ok());
+        for text in ["", "a b", "a\nb"] {
+            assert!(unique_id(text).is_err(), "{text:?}");
+        }
+    }
+}
