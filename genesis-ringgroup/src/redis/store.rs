@@ -51,10 +51,21 @@ impl RedisStore {
     ///
     /// `InvalidArgument` for options that cannot work, `Backend` when Redis is not there or refuses.
     pub(crate) async fn connect(options: RedisOptions) -> Result<Self> {
+        let store = Self::open(options)?;
+        store.ping().await?;
+        Ok(store)
+    }
+
+    /// A handle that connects when it is first used; Redis may be down.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for options that cannot work.
+    pub(crate) fn open(options: RedisOptions) -> Result<Self> {
         let client = options.client()?;
         let address = client.get_connection_info().addr().to_string();
         let manager = manager(&client, &options).map_err(|error| failure(&address, &error))?;
-        let store = Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             options,
             client,
             address,
@@ -63,9 +74,7 @@ impl RedisStore {
                 generation: 0,
                 manager,
             }),
-        }));
-        store.ping().await?;
-        Ok(store)
+        })))
     }
 
     /// The name of this process: new for each handle, 32 hexadecimal digits.
@@ -140,7 +149,8 @@ impl RedisStore {
         )
     }
 
-    async fn ping(&self) -> Result<()> {
+    /// Asks whether Redis is there.
+    pub(crate) async fn ping(&self) -> Result<()> {
         let wait = self.0.options.connect_time();
         let mut manager = self.current().manager;
         let ping = redis::cmd("PING");
