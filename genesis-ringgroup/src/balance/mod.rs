@@ -34,6 +34,8 @@
 mod counts;
 mod load;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod tally;
 
 use std::fmt;
@@ -46,6 +48,8 @@ use crate::{Error, ErrorKind, Result};
 pub use counts::Counts;
 pub use load::{Choice, Load, LoadKeeper};
 pub use memory::MemoryBalancer;
+#[cfg(feature = "redis")]
+pub use redis::{RedisBalancer, RedisBalancerBuilder, Watch, WhenDown};
 
 /// The most destinations that one choice may be made from.
 pub const MAX_DESTINATIONS: usize = 10_000;

@@ -1,0 +1,170 @@
+//! A member: who counts calls in Redis under one lease. A balancer is one, and so is a watch.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use uuid::Uuid;
+
+use super::keeper;
+use super::scripts::{Args, Scripts};
+use super::table::{Id, Table};
+use crate::redis::{RedisStore, Script};
+use crate::{Error, ErrorKind, Result};
+
+/// Who uses a member. When the last clone is dropped, the member leaves Redis.
+#[derive(Debug)]
+pub(super) struct Member(Arc<Shared>);
+
+/// What users of a member and its keeper share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    store: RedisStore,
+    scripts: Arc<Scripts>,
+    id: String,
+    lease: Duration,
+    watches: bool,
+    table: Mutex<Table>,
+    /// There is something for the keeper to do.
+    pub(super) work: Notify,
+    /// Dead members have left calls that a watcher may adopt.
+    pub(super) orphans: Notify,
+}
+
+impl Member {
+    /// Starts a member and its keeper. Nothing is written to Redis yet. Must be called inside a
+    /// runtime.
+    pub(super) fn start(
+        store: RedisStore,
+        scripts: Arc<Scripts>,
+        limit: usize,
+        watches: bool,
+    ) -> Self {
+        let id = Uuid::new_v4().simple().to_string();
+        let shared = Arc::new(Shared {
+            lease: store.options().lease_time(),
+            store,
+            scripts,
+            table: Mutex::new(Table::new(id.clone(), limit)),
+            id,
+            watches,
+            work: Notify::new(),
+            orphans: Notify::new(),
+        });
+        tokio::spawn(keeper::run(Arc::clone(&shared)));
+        Self(shared)
+    }
+}
+
+impl std::ops::Deref for Member {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.table().closing = true;
+        self.work.notify_one();
+    }
+}
+
+impl Shared {
+    /// Nothing panics while it holds the lock, and nothing waits.
+    pub(super) fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn store(&self) -> &RedisStore {
+        &self.store
+    }
+
+    pub(super) fn scripts(&self) -> &Arc<Scripts> {
+        &self.scripts
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    pub(super) fn watches(&self) -> bool {
+        self.watches
+    }
+
+    /// Lease and member, which most scripts begin with.
+    pub(super) fn args(&self) -> Args {
+        Args::default().with(self.lease.as_millis()).with(&self.id)
+    }
+
+    /// Runs a script; a failure is remembered, so that everything is compared afterwards.
+    pub(super) async fn run<T: redis::FromRedisValue>(
+        &self,
+        script: &Script,
+        args: &Args,
+    ) -> Result<T> {
+        let done = self.scripts.run(&self.store, script, &args.refs()).await;
+        self.noted(done)
+    }
+
+    /// Runs a script, but does not wait for Redis to come back.
+    pub(super) async fn run_soon<T: redis::FromRedisValue>(
+        &self,
+        script: &Script,
+        args: &Args,
+    ) -> Result<T> {
+        let done = self
+            .scripts
+            .run_soon(&self.store, script, &args.refs())
+            .await;
+        self.noted(done)
+    }
+
+    fn noted<T>(&self, done: Result<T>) -> Result<T> {
+        if done.is_err() {
+            self.table().failed();
+            self.work.notify_one();
+        }
+        done
+    }
+
+    /// A call that Redis is going to be asked to count.
+    pub(super) fn begin(&self) -> Result<Id> {
+        let mut table = self.table();
+        let id = table.begin()?;
+        let first = table.len() == 1;
+        drop(table);
+        if first {
+            // from now on there is a lease to renew
+            self.work.notify_one();
+        }
+        Ok(id)
+    }
+
+    /// The call ended; Redis hears of it in the background.
+    pub(super) fn release(&self, id: &Id) {
+        self.table().release(id, None);
+        self.work.notify_one();
+    }
+
+    /// The call ended; waits until Redis knows.
+    pub(super) async fn release_and_wait(&self, id: &Id) -> Result<()> {
+        let (waiter, told) = oneshot::channel();
+        self.table().release(id, Some(waiter));
+        self.work.notify_one();
+        match told.await {
+            Ok(outcome) => outcome,
+            // the keeper ends only with its runtime
+            Err(_) => Err(Error::new(
+                ErrorKind::Backend,
+                "the runtime of this balancer has ended; its calls are given back when their lease \
+                 runs out",
+            )),
+        }
+    }
+}
