@@ -213,46 +213,31 @@ impl Origination {
 
     /// How far the call has come: the leg that has come farthest.
     pub fn progress(&self) -> Progress {
-        let legs = self.legs.iter().map(|leg| {
-            leg.with(|state| {
-                let early = state.answer_state == Some(AnswerState::Early);
-                match &state.call_state {
-                    _ if state.ended.is_some() => Progress::Ended,
-                    _ if !state.was_created() => Progress::Dialing,
-                    _ if state.is_answered() => Progress::Answered,
-                    Some(CallState::Early) => Progress::EarlyMedia,
-                    _ if early => Progress::EarlyMedia,
-                    Some(CallState::Ringing) => Progress::Ringing,
-                    _ => Progress::Calling,
-                }
-            })
-        });
-        let mut legs: Vec<Progress> = legs.collect();
-        let any_ended = legs.contains(&Progress::Ended);
-        legs.retain(|progress| *progress != Progress::Ended);
-        match legs.into_iter().max() {
-            Some(Progress::Dialing) | None if any_ended => Progress::Ended,
-            Some(progress) => progress,
-            None => Progress::Dialing,
-        }
+        progress_of(&self.legs)
     }
 
     /// Waits until the call has come to something else than `from`, and says what it is. What comes
     /// and goes in between may be passed over. Waits for ever at the end of the call: race it with
-    /// [`answered`](Self::answered).
+    /// [`answered`](Self::answered), which is why it does not borrow.
     ///
     /// # Cancel safety
     ///
     /// Safe.
-    pub async fn progress_changed(&self, from: Progress) -> Progress {
-        loop {
-            // begun before the look, so that nothing falls in between
-            let change = any_change(&self.legs);
-            let progress = self.progress();
-            if progress != from {
-                return progress;
+    pub fn progress_changed(
+        &self,
+        from: Progress,
+    ) -> impl Future<Output = Progress> + Send + use<> {
+        let legs = self.legs.clone();
+        async move {
+            loop {
+                // begun before the look, so that nothing falls in between
+                let change = any_change(&legs);
+                let progress = progress_of(&legs);
+                if progress != from {
+                    return progress;
+                }
+                change.await;
             }
-            change.await;
         }
     }
 
@@ -316,6 +301,32 @@ impl Origination {
         }
         let _ = self.over.changed().await;
         Ok(())
+    }
+}
+
+/// The leg that has come farthest.
+fn progress_of(legs: &[Arc<Tracked>]) -> Progress {
+    let legs = legs.iter().map(|leg| {
+        leg.with(|state| {
+            let early = state.answer_state == Some(AnswerState::Early);
+            match &state.call_state {
+                _ if state.ended.is_some() => Progress::Ended,
+                _ if !state.was_created() => Progress::Dialing,
+                _ if state.is_answered() => Progress::Answered,
+                Some(CallState::Early) => Progress::EarlyMedia,
+                _ if early => Progress::EarlyMedia,
+                Some(CallState::Ringing) => Progress::Ringing,
+                _ => Progress::Calling,
+            }
+        })
+    });
+    let mut legs: Vec<Progress> = legs.collect();
+    let any_ended = legs.contains(&Progress::Ended);
+    legs.retain(|progress| *progress != Progress::Ended);
+    match legs.into_iter().max() {
+        Some(Progress::Dialing) | None if any_ended => Progress::Ended,
+        Some(progress) => progress,
+        None => Progress::Dialing,
     }
 }
 
