@@ -8,6 +8,10 @@ mod follow;
 mod originate;
 
 pub use channel::{Channel, Expected};
+pub use control::{
+    Bridge, BridgeTo, Bridging, BroadcastLeg, Completed, DigitsResult, Execution, HangupGuard,
+    PlayAndGetDigits, RecordOptions, Say, SayGender, SayMethod, Transfer, TransferLeg,
+};
 pub use dtmf::{Digit, DigitHandlerId, DigitStream};
 pub use error::{Error, ErrorKind, Result};
 pub use follow::Condition;

@@ -1,1 +1,91 @@
-//! ops
+//! What can be done with a channel.
+
+mod bridge;
+mod call;
+mod digits;
+mod execution;
+mod guard;
+mod media;
+mod variables;
+
+use genesis_proto::Reply;
+use genesis_proto::command::Execute;
+
+pub use bridge::{Bridge, BridgeTo, Bridging};
+pub use call::{Transfer, TransferLeg};
+pub use digits::{DigitsResult, PlayAndGetDigits};
+pub use execution::{Completed, Execution};
+pub use guard::HangupGuard;
+pub use media::{BroadcastLeg, RecordOptions, Say, SayGender, SayMethod};
+
+use crate::channel::{Channel, is_no_channel};
+use crate::error::{Error, Result};
+
+impl Channel {
+    /// Runs any application on the channel. Returns when the switch has queued it (on a sync outbound
+    /// socket: when it is done).
+    ///
+    /// Works over every connection. An application that the switch does not know is accepted and then
+    /// hangs the call up (DESTINATION_OUT_OF_ORDER).
+    ///
+    /// # Errors
+    ///
+    /// The channel has hung up; the argument has a line break (see
+    /// [`execute_with`](Self::execute_with)); the connection ended; the switch refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent runs.
+    pub async fn execute(&self, application: &str, argument: &str) -> Result<Execution> {
+        let mut execute = Execute::new(application)?;
+        if !argument.is_empty() {
+            execute = execute.arg(argument)?;
+        }
+        self.execute_with(execute).await
+    }
+
+    /// Runs an application with all that `sendmsg` knows: loops, event lock, an argument of several
+    /// lines, an `Event-UUID` of your own.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn execute_with(&self, execute: Execute) -> Result<Execution> {
+        self.check_alive()?;
+        let execution = self.client().execute(self.target(), execute).await;
+        let execution = execution.map_err(|error| self.explain(error))?;
+        Ok(Execution::new(execution, self.clone()))
+    }
+
+    /// Runs `api COMMAND UUID REST` for this channel.
+    pub(crate) async fn uuid_api(&self, command: &str, rest: &str) -> Result<Reply> {
+        self.check_alive()?;
+        let line = match rest.is_empty() {
+            true => format!("{command} {}", self.uuid()),
+            false => format!("{command} {} {rest}", self.uuid()),
+        };
+        let reply = self.client().api(&line).await;
+        reply.map_err(|error| self.explain(error))
+    }
+
+    /// Commands other than those for the channel itself can be sent.
+    pub(crate) fn has_api(&self) -> bool {
+        let mode = self.client().socket_mode();
+        mode.is_none_or(genesis_client::SocketMode::is_full)
+    }
+
+    /// A refusal because the channel is gone says so.
+    fn explain(&self, error: genesis_client::Error) -> Error {
+        let text = error.switch_text().unwrap_or("");
+        let gone = is_no_channel(Some(text)) || text.starts_with("-ERR invalid session id");
+        match self.check_alive() {
+            Err(hung_up) if gone || error.is_hung_up() => hung_up,
+            _ if gone => Error::unknown_channel(self.uuid()),
+            _ => error.into(),
+        }
+    }
+}

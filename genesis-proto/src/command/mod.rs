@@ -6,6 +6,7 @@
 //!
 //! The words and their meaning are those of mod_event_socket.c (`parse_command`).
 
+mod argument;
 mod check;
 mod sendevent;
 mod sendmsg;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use argument::{argument, arguments};
 pub use sendevent::SendEvent;
 pub use sendmsg::{Execute, Loops, Message, Unicast};
 pub use subscribe::EventSet;

@@ -35,7 +35,7 @@ mod originate;
 mod parse;
 mod target;
 mod variables;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod originate_tests;

@@ -50,7 +50,7 @@ fn own_delimiter(input: &str) -> IResult<&str, char> {
 }
 
 /// `switch_separate_string`: at most `max` words, the last of which takes all that is left.
-pub(super) fn split(input: &str, delimiter: char, max: usize) -> Vec<Cow<'_, str>> {
+pub(crate) fn split(input: &str, delimiter: char, max: usize) -> Vec<Cow<'_, str>> {
     let (mut rest, delimiter) = match own_delimiter(input) {
         Ok((rest, own)) if !rest.is_empty() => (rest, own),
         _ => (input, delimiter),
@@ -175,7 +175,7 @@ pub(super) fn escape(text: &str, pass: Pass) -> String {
 }
 
 /// Writes one word of an api command's arguments, which are cut at spaces.
-pub(super) fn escape_argument(text: &str) -> String {
+pub(crate) fn escape_argument(text: &str) -> String {
     if text.is_empty() {
         return "''".to_owned();
     }

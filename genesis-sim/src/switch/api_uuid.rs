@@ -1,5 +1,6 @@
 //! API commands about one channel, and `hupall` (mod_commands.c).
 
+use genesis_proto::command::arguments;
 use genesis_proto::event::Fidelity;
 use genesis_proto::name::{EventFormat, HangupCause};
 
@@ -12,22 +13,6 @@ const OK: &str = "+OK\n";
 
 fn usage(syntax: &str) -> String {
     format!("-USAGE: {syntax}\n")
-}
-
-/// Words of a command line; the last one takes the rest.
-fn words(args: &str, most: usize) -> Vec<&str> {
-    let mut words = Vec::new();
-    let mut rest = args.trim();
-    while !rest.is_empty() {
-        if words.len() + 1 == most {
-            words.push(rest);
-            break;
-        }
-        let (word, left) = rest.split_once(' ').unwrap_or((rest, ""));
-        words.push(word);
-        rest = left.trim_start();
-    }
-    words
 }
 
 impl Switch {
@@ -72,7 +57,8 @@ impl Switch {
     }
 
     fn uuid_kill(&self, args: &str) -> String {
-        let words = words(args, 2);
+        let read = arguments(args, 2);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let Some(uuid) = words.first() else {
             return usage("<uuid> [cause]");
         };
@@ -100,7 +86,8 @@ impl Switch {
     }
 
     fn uuid_transfer(&self, args: &str) -> String {
-        let words = words(args, 5);
+        let read = arguments(args, 5);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let syntax = "<uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]";
         let (uuid, option, rest) = match words.as_slice() {
             [uuid, option @ ("-bleg" | "-both"), rest @ ..] if !rest.is_empty() => {
@@ -138,7 +125,8 @@ impl Switch {
 
     /// switch_ivr_bridge.c, `switch_ivr_uuid_bridge`.
     fn uuid_bridge(&self, args: &str) -> String {
-        let words = words(args, 3);
+        let read = arguments(args, 3);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let [first, others @ ..] = words.as_slice() else {
             return usage("<uuid> <other_uuid>");
         };
@@ -165,7 +153,8 @@ impl Switch {
     }
 
     fn uuid_setvar(&self, args: &str) -> String {
-        let words = words(args, 3);
+        let read = arguments(args, 3);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let [uuid, name, rest @ ..] = words.as_slice() else {
             return usage("<uuid> <var> [value]");
         };
@@ -196,7 +185,8 @@ impl Switch {
     }
 
     fn uuid_getvar(&self, args: &str) -> String {
-        let words = words(args, 3);
+        let read = arguments(args, 3);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let [uuid, name, ..] = words.as_slice() else {
             return usage("<uuid> <var>");
         };
@@ -210,7 +200,8 @@ impl Switch {
     }
 
     fn uuid_dump(&self, args: &str) -> String {
-        let words = words(args, 2);
+        let read = arguments(args, 2);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let Some(uuid) = words.first() else {
             return usage("<uuid> [format]");
         };
@@ -232,7 +223,8 @@ impl Switch {
 
     /// `uuid_broadcast uuid path|app::arg [aleg|bleg|holdb|both]`.
     fn uuid_broadcast(&self, args: &str) -> String {
-        let words = words(args, 3);
+        let read = arguments(args, 3);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let [uuid, path, rest @ ..] = words.as_slice() else {
             return usage("<uuid> <path> [aleg|bleg|holdb|both]");
         };
@@ -257,7 +249,8 @@ impl Switch {
     }
 
     fn uuid_hold(&self, args: &str) -> String {
-        let words = words(args, 3);
+        let read = arguments(args, 3);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let (off, toggle, uuid) = match words.as_slice() {
             [] => {
                 let usage = usage("[off|toggle] <uuid> [<display>]");
@@ -280,7 +273,8 @@ impl Switch {
     }
 
     fn uuid_break(&self, args: &str) -> String {
-        let words = words(args, 2);
+        let read = arguments(args, 2);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let Some(uuid) = words.first() else {
             return usage("<uuid> [all]");
         };
@@ -298,7 +292,8 @@ impl Switch {
     }
 
     fn uuid_dtmf(&self, args: &str, send: bool) -> String {
-        let words = words(args, 2);
+        let read = arguments(args, 2);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let [uuid, digits] = words.as_slice() else {
             return usage("<uuid> <dtmf_data>");
         };
@@ -331,7 +326,8 @@ impl Switch {
 
     fn uuid_record(&self, args: &str) -> String {
         let syntax = "<uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]";
-        let words = words(args, 5);
+        let read = arguments(args, 5);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let [uuid, what, path, ..] = words.as_slice() else {
             return usage(syntax);
         };
@@ -359,7 +355,8 @@ impl Switch {
 
     /// `hupall [cause [variable value]…]`.
     fn hupall(&self, args: &str) -> String {
-        let words = words(args, 11);
+        let read = arguments(args, 11);
+        let words: Vec<&str> = read.iter().map(String::as_str).collect();
         let cause = words.first().map(|cause| HangupCause::from_argument(cause));
         let cause = cause.unwrap_or(HangupCause::ManagerRequest);
         let wanted: Vec<(&str, &str)> = words

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use genesis_proto::command::arguments;
 use regex::Regex;
 
 use super::media::{Played, play};
@@ -78,8 +79,8 @@ async fn collect(session: &Session, collect: &Collect<'_>) -> Collected {
 
 /// `read min max file variable timeout terminators [digit_timeout]`.
 pub(super) async fn read(session: &Session, arg: &str) {
-    let words: Vec<&str> = arg.split_whitespace().collect();
-    let word = |at: usize| words.get(at).copied().unwrap_or_default();
+    let words = arguments(arg, 7);
+    let word = |at: usize| words.get(at).map(String::as_str).unwrap_or_default();
     let timeout = ms(word(4), 1000);
     let spec = Collect {
         min: word(0).parse().unwrap_or(0),
@@ -109,8 +110,8 @@ pub(super) async fn read(session: &Session, arg: &str) {
 /// [digit_timeout [failure_extension]]]]` (switch_ivr_play_say.c,
 /// `switch_play_and_get_digits`).
 pub(super) async fn play_and_get_digits(session: &Session, arg: &str) {
-    let words: Vec<&str> = arg.split_whitespace().collect();
-    let word = |at: usize| words.get(at).copied().unwrap_or_default();
+    let words = arguments(arg, 11);
+    let word = |at: usize| words.get(at).map(String::as_str).unwrap_or_default();
     let timeout = ms(word(3), 5000);
     let spec = Collect {
         min: word(0).parse().unwrap_or(0),
@@ -122,7 +123,7 @@ pub(super) async fn play_and_get_digits(session: &Session, arg: &str) {
     };
     let pattern = match word(8) {
         "" => None,
-        text => Regex::new(&format!("^(?:{text})$")).ok(),
+        text => Regex::new(text).ok(),
     };
     let variable = word(7);
     for _ in 0..word(2).parse::<u32>().unwrap_or(1).clamp(1, 100) {
@@ -153,8 +154,10 @@ pub(super) async fn play_and_get_digits(session: &Session, arg: &str) {
             return;
         }
     }
-    if !word(10).is_empty() {
-        session.transfer(word(10), "XML", "default");
+    let failure = arguments(word(10), 3);
+    if let Some(extension) = failure.first() {
+        let word = |at: usize, or| failure.get(at).map_or(or, String::as_str);
+        session.transfer(extension, word(1, "XML"), word(2, "default"));
     }
 }
 

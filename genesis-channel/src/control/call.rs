@@ -1,0 +1,303 @@
+//! The call itself: answer, park, transfer, hold, hang up.
+
+use std::time::Duration;
+
+use genesis_proto::HangupCause;
+use genesis_proto::command::{Message, argument};
+use genesis_proto::name::LogLevel;
+
+use super::Execution;
+use crate::channel::Channel;
+use crate::error::{Error, Result};
+
+/// Which leg of a bridge is transferred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransferLeg {
+    /// This one; the other is hung up, unless its variables say otherwise.
+    #[default]
+    This,
+    /// The one that it is bridged to (`-bleg`).
+    Other,
+    /// Both (`-both`).
+    Both,
+}
+
+/// Where a channel is transferred: an extension of the dialplan.
+///
+/// ```
+/// use genesis_channel::{Transfer, TransferLeg};
+///
+/// let transfer = Transfer::to("sales").context("internal").leg(TransferLeg::Both);
+/// # let _ = transfer;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    extension: String,
+    dialplan: Option<String>,
+    context: Option<String>,
+    leg: TransferLeg,
+}
+
+impl Transfer {
+    /// This extension, in the dialplan and context that the channel is in.
+    pub fn to(extension: impl Into<String>) -> Self {
+        Self {
+            extension: extension.into(),
+            dialplan: None,
+            context: None,
+            leg: TransferLeg::This,
+        }
+    }
+
+    /// The dialplan, for instance `XML`.
+    #[must_use]
+    pub fn dialplan(mut self, dialplan: impl Into<String>) -> Self {
+        self.dialplan = Some(dialplan.into());
+        self
+    }
+
+    /// The context of the dialplan.
+    #[must_use]
+    pub fn context(mut self, context: impl Into<String>) -> Self {
+        self.context = Some(context.into());
+        self
+    }
+
+    /// Which leg of a bridge.
+    #[must_use]
+    pub fn leg(mut self, leg: TransferLeg) -> Self {
+        self.leg = leg;
+        self
+    }
+
+    /// `EXTENSION [DIALPLAN [CONTEXT]]`.
+    fn words(&self) -> String {
+        let mut words = argument(&self.extension);
+        if self.dialplan.is_some() || self.context.is_some() {
+            words.push(' ');
+            words.push_str(&argument(self.dialplan.as_deref().unwrap_or("XML")));
+        }
+        if let Some(context) = &self.context {
+            words.push(' ');
+            words.push_str(&argument(context));
+        }
+        words
+    }
+}
+
+impl From<&str> for Transfer {
+    fn from(extension: &str) -> Self {
+        Self::to(extension)
+    }
+}
+
+impl From<String> for Transfer {
+    fn from(extension: String) -> Self {
+        Self::to(extension)
+    }
+}
+
+impl Channel {
+    /// Answers the call.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn answer(&self) -> Result<Execution> {
+        self.execute("answer", "").await
+    }
+
+    /// Sends early media: the caller hears what is played before the call is answered.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn pre_answer(&self) -> Result<Execution> {
+        self.execute("pre_answer", "").await
+    }
+
+    /// Parks the call: it stays up and does nothing. With `uuid_park`; over a socket without `full`
+    /// with the application `park`.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent happens.
+    pub async fn park(&self) -> Result<()> {
+        if self.has_api() {
+            self.uuid_api("uuid_park", "").await.map(drop)
+        } else {
+            self.execute("park", "").await.map(drop)
+        }
+    }
+
+    /// Hangs the call up; without a cause with NORMAL_CLEARING. Returns when the switch has taken
+    /// the command; the end is told by the events ([`ended_with`](Self::ended_with)). A call that
+    /// has ended already is no error.
+    ///
+    /// # Errors
+    ///
+    /// The connection ended, or the switch refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent happens.
+    pub async fn hangup(&self, cause: impl Into<Option<HangupCause>>) -> Result<()> {
+        let cause = cause.into().unwrap_or(HangupCause::NormalClearing);
+        let result = if self.has_api() {
+            self.uuid_api("uuid_kill", cause.as_str()).await.map(drop)
+        } else {
+            self.message(&Message::Hangup(cause)).await
+        };
+        match result {
+            Err(error) if error.is_hung_up() || error.is_unknown_channel() => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn message(&self, message: &Message) -> Result<()> {
+        self.check_alive()?;
+        let sent = self.client().message(self.target(), message).await;
+        sent.map(drop).map_err(|error| self.explain(error))
+    }
+
+    /// Sends the channel to an extension of the dialplan.
+    ///
+    /// Needs an inbound connection or `full` to transfer the other leg; over other sockets the
+    /// application `transfer` is run, which takes the call away from the socket.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute); [`ErrorKind::Mode`](crate::ErrorKind::Mode).
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent happens.
+    pub async fn transfer(&self, to: impl Into<Transfer>) -> Result<()> {
+        let to = to.into();
+        let leg = match to.leg {
+            TransferLeg::This => "",
+            TransferLeg::Other => "-bleg ",
+            TransferLeg::Both => "-both ",
+        };
+        if self.has_api() {
+            let rest = format!("{leg}{}", to.words());
+            return self.uuid_api("uuid_transfer", &rest).await.map(drop);
+        }
+        if to.leg != TransferLeg::This {
+            return Err(Error::mode("transferring another leg", "full"));
+        }
+        self.execute("transfer", &to.words()).await.map(drop)
+    }
+
+    /// Puts the call on hold. Needs an inbound connection or `full`.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute); [`ErrorKind::Mode`](crate::ErrorKind::Mode).
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent happens.
+    pub async fn hold(&self) -> Result<()> {
+        self.uuid_api("uuid_hold", "").await.map(drop)
+    }
+
+    /// Takes the call off hold. Needs an inbound connection or `full`.
+    ///
+    /// # Errors
+    ///
+    /// As [`hold`](Self::hold).
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent happens.
+    pub async fn unhold(&self) -> Result<()> {
+        // the word stands before the UUID
+        self.uuid_api("uuid_hold off", "").await.map(drop)
+    }
+
+    /// Ends the application that plays or records now; with `all`, also those that are queued. Needs
+    /// an inbound connection or `full`.
+    ///
+    /// # Errors
+    ///
+    /// As [`hold`](Self::hold).
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent happens.
+    pub async fn break_media(&self, all: bool) -> Result<()> {
+        let rest = if all { "all" } else { "" };
+        self.uuid_api("uuid_break", rest).await.map(drop)
+    }
+
+    /// Sends digits to the far end: `0` to `9`, `*`, `#`, `A` to `D`, `w` and `W` for a pause of half
+    /// a second and a second. Each lasts `duration`, or what the switch is set to (250 ms).
+    ///
+    /// Over a socket without `full` with the application `send_dtmf`.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute); [`ErrorKind::InvalidArgument`](crate::ErrorKind) for another
+    /// character.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent happens.
+    pub async fn send_dtmf(&self, digits: &str, duration: Option<Duration>) -> Result<()> {
+        const DIGITS: &str = "0123456789*#ABCDabcdwWfF";
+        if digits.is_empty() || digits.contains(|c| !DIGITS.contains(c)) {
+            return Err(Error::invalid(format!(
+                "{digits:?} are no digits to send; allowed are 0-9 * # A-D, and w W for pauses"
+            )));
+        }
+        let text = match duration {
+            Some(duration) => format!("{digits}@{}", duration.as_millis()),
+            None => digits.to_owned(),
+        };
+        if self.has_api() {
+            self.uuid_api("uuid_send_dtmf", &text).await.map(drop)
+        } else {
+            self.execute("send_dtmf", &text).await.map(drop)
+        }
+    }
+
+    /// Writes a line to the log of the switch, with the channel's UUID.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn log(&self, level: LogLevel, text: &str) -> Result<Execution> {
+        self.execute("log", &format!("{level} {text}")).await
+    }
+
+    /// Lets the channel do nothing for a while; what is queued after it waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn sleep(&self, time: Duration) -> Result<Execution> {
+        self.execute("sleep", &time.as_millis().to_string()).await
+    }
+}

@@ -1,0 +1,266 @@
+//! Asking for digits.
+
+use std::time::Duration;
+
+use genesis_proto::command::argument;
+
+use super::Completed;
+use crate::channel::Channel;
+use crate::error::{Error, Result};
+
+/// The variable that the digits are collected in, unless another is chosen.
+const VARIABLE: &str = "genesis_digits";
+
+/// What `play_and_get_digits` asks for.
+///
+/// ```
+/// use std::time::Duration;
+/// use genesis_channel::PlayAndGetDigits;
+///
+/// let menu = PlayAndGetDigits::new("ivr/menu.wav")
+///     .digits(1, 1)
+///     .tries(3)
+///     .timeout(Duration::from_secs(5))
+///     .regex("[1-3]")
+///     .invalid_file("ivr/invalid.wav");
+/// # let _ = menu;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlayAndGetDigits {
+    file: String,
+    min: u32,
+    max: u32,
+    tries: u32,
+    timeout: Duration,
+    digit_timeout: Option<Duration>,
+    terminators: String,
+    invalid_file: Option<String>,
+    variable: String,
+    regex: Option<String>,
+    transfer_on_failure: Option<String>,
+}
+
+impl PlayAndGetDigits {
+    /// Plays this file and waits for one digit, for 5 seconds, once; `#` ends the input.
+    pub fn new(file: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            min: 1,
+            max: 1,
+            tries: 1,
+            timeout: Duration::from_secs(5),
+            digit_timeout: None,
+            terminators: "#".to_owned(),
+            invalid_file: None,
+            variable: VARIABLE.to_owned(),
+            regex: None,
+            transfer_on_failure: None,
+        }
+    }
+
+    /// At least `min` and at most `max` digits, up to 128.
+    #[must_use]
+    pub fn digits(mut self, min: u32, max: u32) -> Self {
+        (self.min, self.max) = (min, max);
+        self
+    }
+
+    /// How often it is asked; default once.
+    #[must_use]
+    pub fn tries(mut self, tries: u32) -> Self {
+        self.tries = tries;
+        self
+    }
+
+    /// How long the first digit may take; default 5 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long each further digit may take; default as the first.
+    #[must_use]
+    pub fn digit_timeout(mut self, timeout: Duration) -> Self {
+        self.digit_timeout = Some(timeout);
+        self
+    }
+
+    /// The digits that end the input; default `#`, and `""` for none.
+    #[must_use]
+    pub fn terminators(mut self, terminators: impl Into<String>) -> Self {
+        self.terminators = terminators.into();
+        self
+    }
+
+    /// What is played after a wrong input; default nothing.
+    #[must_use]
+    pub fn invalid_file(mut self, file: impl Into<String>) -> Self {
+        self.invalid_file = Some(file.into());
+        self
+    }
+
+    /// The channel variable that the digits are left in; default `genesis_digits`.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<String>) -> Self {
+        self.variable = name.into();
+        self
+    }
+
+    /// The whole input must match this regular expression (of the switch: PCRE). Anchors are added.
+    #[must_use]
+    pub fn regex(mut self, regex: impl Into<String>) -> Self {
+        self.regex = Some(regex.into());
+        self
+    }
+
+    /// The extension that the call goes to when nothing fitting was pressed: `EXTENSION [DIALPLAN
+    /// CONTEXT]`.
+    #[must_use]
+    pub fn transfer_on_failure(mut self, extension: impl Into<String>) -> Self {
+        self.transfer_on_failure = Some(extension.into());
+        self
+    }
+
+    /// mod_dptools.c, `play_and_get_digits_function`.
+    fn argument(&self) -> Result<String> {
+        if self.max == 0 || self.max > 128 || self.min > self.max || self.tries == 0 {
+            return Err(Error::invalid(format!(
+                "play_and_get_digits cannot ask for {} to {} digits, {} times: at most 128 digits, \
+                 at least one, at least once",
+                self.min, self.max, self.tries
+            )));
+        }
+        if self.variable.is_empty() || self.variable.contains(char::is_whitespace) {
+            return Err(Error::invalid(format!(
+                "{:?} is no name of a channel variable",
+                self.variable
+            )));
+        }
+        let digit_timeout = self.digit_timeout.unwrap_or(self.timeout);
+        let terminators = match self.terminators.is_empty() {
+            true => "none",
+            false => &self.terminators,
+        };
+        let regex = match &self.regex {
+            Some(regex) => format!("^(?:{regex})$"),
+            // every word up to the last that is used must be there
+            None => "^[0-9*#A-D]*$".to_owned(),
+        };
+        let invalid = self
+            .invalid_file
+            .as_deref()
+            .unwrap_or("silence_stream://10");
+        let mut words = vec![
+            self.min.to_string(),
+            self.max.to_string(),
+            self.tries.to_string(),
+            self.timeout.as_millis().to_string(),
+            argument(terminators),
+            argument(&self.file),
+            argument(invalid),
+            self.variable.clone(),
+            argument(&regex),
+            digit_timeout.as_millis().to_string(),
+        ];
+        words.extend(self.transfer_on_failure.as_deref().map(argument));
+        Ok(words.join(" "))
+    }
+}
+
+/// What came of asking for digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DigitsResult {
+    /// These digits were pressed.
+    Digits {
+        /// The digits, without the terminator. Empty if none were needed.
+        digits: String,
+        /// The terminator that ended the input, if one did.
+        terminator: Option<char>,
+    },
+    /// Something else was pressed, every time; the last of it.
+    Invalid {
+        /// What was pressed.
+        digits: String,
+    },
+    /// Nothing, or too little, was pressed in time.
+    Timeout,
+}
+
+impl DigitsResult {
+    /// The digits, if fitting ones were pressed.
+    pub fn digits(&self) -> Option<&str> {
+        match self {
+            Self::Digits { digits, .. } => Some(digits),
+            _ => None,
+        }
+    }
+
+    fn read(completed: &Completed, asked: &PlayAndGetDigits) -> Self {
+        let variable = |name: &str| {
+            let value = completed.variable(name).filter(|value| !value.is_empty());
+            value.map(std::borrow::Cow::into_owned)
+        };
+        let terminator = variable("read_terminator_used").and_then(|text| text.chars().next());
+        let digits = variable(&asked.variable);
+        if digits.is_some() || (asked.min == 0 && terminator.is_some()) {
+            let digits = digits.unwrap_or_default();
+            return Self::Digits { digits, terminator };
+        }
+        match variable(&format!("{}_invalid", asked.variable)) {
+            Some(digits) => Self::Invalid { digits },
+            None => Self::Timeout,
+        }
+    }
+}
+
+impl Channel {
+    /// Plays a file and collects digits; says what was pressed, or why there are none.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::{Channel, DigitsResult, PlayAndGetDigits};
+    /// # async fn example(channel: Channel) -> genesis_channel::Result<()> {
+    /// match channel.play_and_get_digits(&PlayAndGetDigits::new("ivr/menu.wav")).await? {
+    ///     DigitsResult::Digits { digits, .. } => println!("{digits} was pressed"),
+    ///     DigitsResult::Invalid { digits } => println!("{digits} is not on the menu"),
+    ///     _ => println!("nothing was pressed"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute) and [`Execution::complete`](crate::Execution::complete); counts
+    /// that make no sense.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the digits up; the file plays on.
+    pub async fn play_and_get_digits(&self, asked: &PlayAndGetDigits) -> Result<DigitsResult> {
+        let text = asked.argument()?;
+        let execution = self.execute("play_and_get_digits", &text).await?;
+        let completed = execution.complete().await?;
+        Ok(DigitsResult::read(&completed, asked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_with_blanks_stay_one_word() {
+        let asked = PlayAndGetDigits::new("say it.wav")
+            .digits(2, 4)
+            .terminators("")
+            .transfer_on_failure("sales XML default");
+        assert_eq!(
+            asked.argument().unwrap(),
+            "2 4 1 5000 none 'say it.wav' silence_stream://10 genesis_digits \
+             ^[0-9*#A-D]*$ 5000 'sales XML default'"
+        );
+        assert!(PlayAndGetDigits::new("a").digits(3, 2).argument().is_err());
+    }
+}

@@ -1,0 +1,340 @@
+//! What the caller hears, and what is recorded.
+
+use std::time::Duration;
+
+use genesis_proto::command::argument;
+
+use super::Execution;
+use crate::channel::Channel;
+use crate::error::{Error, Result};
+
+/// How something is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SayMethod {
+    /// Not given.
+    NotApplicable,
+    /// As a word: "one hundred and twenty".
+    #[default]
+    Pronounced,
+    /// Digit by digit, letter by letter.
+    Iterated,
+    /// As an ordinal: "third".
+    Counted,
+}
+
+impl SayMethod {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NotApplicable => "n/a",
+            Self::Pronounced => "pronounced",
+            Self::Iterated => "iterated",
+            Self::Counted => "counted",
+        }
+    }
+}
+
+/// The gender of what is counted, for languages that inflect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SayGender {
+    /// Feminine.
+    Feminine,
+    /// Masculine.
+    Masculine,
+    /// Neuter.
+    Neuter,
+}
+
+impl SayGender {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Feminine => "feminine",
+            Self::Masculine => "masculine",
+            Self::Neuter => "neuter",
+        }
+    }
+}
+
+/// What the application `say` speaks, put together from recorded words.
+///
+/// ```
+/// use genesis_channel::{Say, SayMethod};
+///
+/// let say = Say::new("en", "NUMBER", "1234").method(SayMethod::Iterated);
+/// # let _ = say;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Say {
+    module: String,
+    language: Option<String>,
+    kind: String,
+    method: SayMethod,
+    gender: Option<SayGender>,
+    text: String,
+}
+
+impl Say {
+    /// `module` is the say module (`en`); `kind` what the text is (`NUMBER`, `ITEMS`, `PERSONS`,
+    /// `CURRENCY`, `CURRENT_DATE_TIME`, `TELEPHONE_NUMBER`, `NAME_SPELLED`, …: switch_types.h,
+    /// `switch_say_type_t`).
+    pub fn new(
+        module: impl Into<String>,
+        kind: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        Self {
+            module: module.into(),
+            language: None,
+            kind: kind.into(),
+            method: SayMethod::default(),
+            gender: None,
+            text: text.into(),
+        }
+    }
+
+    /// The language of the recorded words, if not the module's own.
+    #[must_use]
+    pub fn language(mut self, language: impl Into<String>) -> Self {
+        self.language = Some(language.into());
+        self
+    }
+
+    /// How it is said; default pronounced.
+    #[must_use]
+    pub fn method(mut self, method: SayMethod) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// The gender of what is counted.
+    #[must_use]
+    pub fn gender(mut self, gender: SayGender) -> Self {
+        self.gender = Some(gender);
+        self
+    }
+
+    /// `MODULE[:LANGUAGE] KIND METHOD [GENDER] TEXT` (mod_dptools.c, `SAY_SYNTAX`).
+    fn argument(&self) -> Result<String> {
+        for (what, word) in [("module", &self.module), ("kind", &self.kind)] {
+            if word.is_empty() || word.contains(char::is_whitespace) {
+                return Err(Error::invalid(format!(
+                    "{word:?} is no {what} of say: one word"
+                )));
+            }
+        }
+        if self.text.is_empty() {
+            return Err(Error::invalid("say has no text"));
+        }
+        let language = self.language.as_ref();
+        let language = language.map(|language| format!(":{language}"));
+        let gender = self.gender.map(|gender| format!(" {}", gender.as_str()));
+        Ok(format!(
+            "{}{} {} {}{} {}",
+            self.module,
+            language.unwrap_or_default(),
+            self.kind,
+            self.method.as_str(),
+            gender.unwrap_or_default(),
+            argument(&self.text),
+        ))
+    }
+}
+
+/// How a recording ends by itself.
+///
+/// ```
+/// use std::time::Duration;
+/// use genesis_channel::RecordOptions;
+///
+/// let options = RecordOptions::new().limit(Duration::from_secs(120)).silence(200, 3);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordOptions {
+    limit: Option<Duration>,
+    silence: Option<(u32, u32)>,
+}
+
+impl RecordOptions {
+    /// It ends with the call, or by [`Channel::break_media`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The longest time, in whole seconds.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// It ends after so many seconds below this energy level.
+    #[must_use]
+    pub fn silence(mut self, threshold: u32, seconds: u32) -> Self {
+        self.silence = Some((threshold, seconds));
+        self
+    }
+
+    fn words(self) -> String {
+        let limit = self.limit.map_or(0, |limit| limit.as_secs().max(1));
+        match (self.limit, self.silence) {
+            (None, None) => String::new(),
+            (Some(_), None) => format!(" {limit}"),
+            (_, Some((threshold, seconds))) => format!(" {limit} {threshold} {seconds}"),
+        }
+    }
+}
+
+/// Who hears a broadcast.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BroadcastLeg {
+    /// This leg.
+    #[default]
+    This,
+    /// The leg that it is bridged to.
+    Other,
+    /// Both.
+    Both,
+}
+
+impl Channel {
+    /// Plays a file, tone or stream.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let played = channel.playback("ivr/ivr-welcome.wav").await?.complete().await?;
+    /// println!("{:?}", played.response()); // FILE PLAYED
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn playback(&self, file: &str) -> Result<Execution> {
+        self.execute("playback", file).await
+    }
+
+    /// Says a number, a date, a name.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute); a module or kind that is no word.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn say(&self, say: &Say) -> Result<Execution> {
+        self.execute("say", &say.argument()?).await
+    }
+
+    /// Records the caller into a file, until one of the options' ends comes. Nothing else happens on
+    /// the channel meanwhile; to record a conversation, see
+    /// [`start_recording`](Self::start_recording).
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn record(&self, file: &str, options: RecordOptions) -> Result<Execution> {
+        let text = format!("{}{}", argument(file), options.words());
+        self.execute("record", &text).await
+    }
+
+    /// Records both sides into a file while the call goes on, until
+    /// [`stop_recording`](Self::stop_recording) or `limit`.
+    ///
+    /// With `uuid_record`; over a socket without `full` with the application `record_session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent happens.
+    pub async fn start_recording(&self, file: &str, limit: Option<Duration>) -> Result<()> {
+        let limit = limit.map(|limit| limit.as_secs().max(1));
+        if self.has_api() {
+            let limit = limit.map(|limit| format!(" {limit}"));
+            let rest = format!("start {}{}", argument(file), limit.unwrap_or_default());
+            return self.uuid_api("uuid_record", &rest).await.map(drop);
+        }
+        let limit = limit.map(|limit| format!(" +{limit}"));
+        let text = format!("{file}{}", limit.unwrap_or_default());
+        self.execute("record_session", &text).await.map(drop)
+    }
+
+    /// Ends a recording that [`start_recording`](Self::start_recording) began; of all files with
+    /// `"all"`.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_recording`](Self::start_recording); a file that is not being recorded is refused.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent happens.
+    pub async fn stop_recording(&self, file: &str) -> Result<()> {
+        if self.has_api() {
+            let rest = format!("stop {}", argument(file));
+            return self.uuid_api("uuid_record", &rest).await.map(drop);
+        }
+        self.execute("stop_record_session", file).await.map(drop)
+    }
+
+    /// Plays a file to a call that is busy with something else, or runs an application
+    /// (`APP::ARGUMENT`) on it. Needs an inbound connection or `full`.
+    ///
+    /// # Errors
+    ///
+    /// As [`hold`](Self::hold).
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent happens.
+    pub async fn broadcast(&self, file: &str, leg: BroadcastLeg) -> Result<()> {
+        let leg = match leg {
+            BroadcastLeg::This => "aleg",
+            BroadcastLeg::Other => "bleg",
+            BroadcastLeg::Both => "both",
+        };
+        let rest = format!("{} {leg}", argument(file));
+        self.uuid_api("uuid_broadcast", &rest).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn say_writes_its_arguments_in_the_order_of_the_switch() {
+        let say = Say::new("de", "ITEMS", "3 or 4")
+            .language("at")
+            .method(SayMethod::Counted)
+            .gender(SayGender::Feminine);
+        assert_eq!(
+            say.argument().unwrap(),
+            "de:at ITEMS counted feminine '3 or 4'"
+        );
+        assert!(Say::new("en us", "NUMBER", "1").argument().is_err());
+        assert!(Say::new("en", "NUMBER", "").argument().is_err());
+    }
+
+    #[test]
+    fn a_recording_that_ends_by_silence_alone_has_no_limit() {
+        assert_eq!(RecordOptions::new().silence(200, 3).words(), " 0 200 3");
+        let limit = RecordOptions::new().limit(Duration::from_millis(100));
+        assert_eq!(limit.words(), " 1");
+    }
+}
