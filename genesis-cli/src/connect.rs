@@ -7,6 +7,9 @@ use genesis_client::{Inbound, InboundBuilder, Options, Reconnect};
 use crate::cli::Connect;
 use crate::exit::Failure;
 
+/// With the delays between them, some ten seconds.
+const ATTEMPTS_WHILE_CALLING: u32 = 5;
+
 impl Connect {
     /// `host:port`; an IPv6 address in brackets.
     pub(crate) fn address(&self) -> String {
@@ -33,6 +36,15 @@ impl Connect {
             }),
             false => builder,
         })
+    }
+
+    /// A builder for a command that makes calls: a link that is lost is made again for a while, so
+    /// that what rings can be hung up.
+    pub(crate) fn builder_calling(&self) -> Result<InboundBuilder, Failure> {
+        Ok(self.builder()?.reconnect(Reconnect {
+            attempts: Some(ATTEMPTS_WHILE_CALLING),
+            ..Reconnect::default()
+        }))
     }
 
     /// A builder with the credentials.

@@ -16,7 +16,8 @@ use crate::output::{self, style};
 /// The exit codes; 0 is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
-    /// FreeSWITCH refused, or the work failed; of `hangup`, that there is no such channel.
+    /// FreeSWITCH refused, or the work failed; of `hangup`, that there is no such channel, of
+    /// `originate`, that the call was not answered.
     Failed = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -87,6 +88,19 @@ impl From<genesis_client::Error> for Failure {
             ErrorKind::InvalidArgument | ErrorKind::LimitExceeded => Code::Usage,
             ErrorKind::Timeout => Code::Link,
             _ if error.is_disconnected() => Code::Link,
+            _ => Code::Failed,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<genesis_channel::Error> for Failure {
+    fn from(error: genesis_channel::Error) -> Self {
+        use genesis_channel::ErrorKind;
+
+        let code = match error.kind() {
+            ErrorKind::InvalidArgument | ErrorKind::LimitExceeded => Code::Usage,
+            ErrorKind::Timeout | ErrorKind::Disconnected(_) => Code::Link,
             _ => Code::Failed,
         };
         Self::new(code, error.to_string())

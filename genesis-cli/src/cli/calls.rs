@@ -2,11 +2,69 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use genesis_client::proto::HangupCause;
+use genesis_client::proto::dial::{Application, DialString};
 
 use super::Connect;
-use super::values::{cause, seconds, unique_id};
+use super::values::{
+    CallerId, application, caller_id, cause, dial_string, seconds, unique_id, variable,
+};
+
+/// Makes a call and says what becomes of it
+///
+/// Calls DIAL_STRING as FreeSWITCH's `originate` does, waits until somebody answers (early media
+/// is no answer), and has the answered call run an application or an extension; without either it
+/// is parked. It prints live how the call goes. Then it is done and the call goes on; with
+/// --wait hangup it stays until the call has ended.
+///
+/// Ctrl-C while it rings hangs the call up; nothing is left ringing, also when the link is lost and
+/// comes back within seconds. Ctrl-C after the answer leaves the call up.
+///
+/// With --json prints one object: {"result", "uuid", "dial_path", "duration", "cause"}, where
+/// "result" is "answered", "no_answer", "cancelled" or "error" (then with "error"), and "duration"
+/// the seconds until then; with --wait hangup "talked" too, the seconds from the answer to the end.
+///
+/// The exit code is 0 when the call was answered, 1 when it was not.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  genesis originate user/1000 --app 'playback ivr/ivr-welcome.wav'\n  genesis originate sofia/gateway/carrier/4930123 --caller-id 'Reception <1000>' --exten 9664\n  genesis originate 'user/1000,user/1001' --timeout 20 --wait hangup --json"
+)]
+pub(crate) struct Originate {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+    /// Set a channel variable on every leg; may be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
+    /// The caller id that the called party sees: `NUMBER`, or `NAME <NUMBER>`
+    #[arg(long, value_name = "CALLER_ID", value_parser = caller_id)]
+    pub(crate) caller_id: Option<CallerId>,
+    /// Let it ring for this many seconds; FreeSWITCH counts whole ones
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// What the answered call runs: an application and its argument [default: park]
+    #[arg(long, value_name = "APPLICATION", value_parser = application, conflicts_with = "exten")]
+    pub(crate) app: Option<Application>,
+    /// The extension of the dialplan that the answered call goes to
+    #[arg(long, value_name = "EXTENSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) exten: Option<String>,
+    /// What to wait for
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub(crate) wait: WaitFor,
+    /// Whom to call: legs with `,` ring together, with `|` one after another
+    #[arg(value_name = "DIAL_STRING", value_parser = dial_string)]
+    pub(crate) dial_string: DialString,
+}
+
+/// When `originate` is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WaitFor {
+    /// The answer
+    #[default]
+    Answer,
+    /// The end of the call
+    Hangup,
+}
 
 /// Shows the live channels
 ///

@@ -13,7 +13,7 @@ use genesis_client::proto::{EventFormat, Limits, Secret};
 use self::values::{filter, listen, log_level, seconds};
 use crate::logging::Level;
 
-pub(crate) use calls::{Channels, Hangup};
+pub(crate) use calls::{Channels, Hangup, Originate, WaitFor};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -88,6 +88,7 @@ pub(crate) enum Command {
     Bgapi(Bgapi),
     Events(Events),
     Logs(Logs),
+    Originate(Originate),
     Channels(Channels),
     Hangup(Hangup),
     Sim(Sim),

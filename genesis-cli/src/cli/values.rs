@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use genesis_client::HeaderFilter;
 use genesis_client::proto::HangupCause;
+use genesis_client::proto::dial::{Application, DialString, Leg};
 use genesis_client::proto::name::LogLevel;
 
 /// How many names are offered for one that does not exist.
@@ -96,6 +97,75 @@ fn nearest_causes(text: &str) -> Vec<&'static str> {
     names.take(OFFERED).collect()
 }
 
+/// A channel variable: its name and its value, which may be empty.
+pub(super) fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            let name = name.trim();
+            // what cannot be sent is said before anything is
+            let leg = Leg::new("null/any").and_then(|leg| leg.variable(name, value));
+            leg.map_err(|error| error.to_string())?;
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+/// Who seems to call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CallerId {
+    pub(crate) name: String,
+    pub(crate) number: String,
+}
+
+/// `NUMBER`, or `NAME <NUMBER>`. A number alone is the name too.
+pub(super) fn caller_id(text: &str) -> Result<CallerId, String> {
+    let text = text.trim();
+    let (name, number) = match text
+        .strip_suffix('>')
+        .and_then(|text| text.rsplit_once('<'))
+    {
+        Some((name, number)) => (name.trim().trim_matches('"').trim(), number.trim()),
+        None => (text, text),
+    };
+    if number.is_empty() || number.contains(['<', '>']) || text.contains(char::is_control) {
+        return Err("write NUMBER, or NAME <NUMBER>".to_owned());
+    }
+    let name = if name.is_empty() { number } else { name };
+    Ok(CallerId {
+        name: name.to_owned(),
+        number: number.to_owned(),
+    })
+}
+
+/// `playback file.wav`, and as `originate` writes it: `&playback(file.wav)`.
+pub(super) fn application(text: &str) -> Result<Application, String> {
+    let text = text.trim();
+    let (name, argument) = match text.strip_prefix('&') {
+        None => text.split_once(char::is_whitespace).unwrap_or((text, "")),
+        Some(text) => match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+            Some(parts) => parts,
+            None => (text, ""),
+        },
+    };
+    let (name, argument) = (name.trim(), argument.trim());
+    let no_name = |c: char| c.is_whitespace() || "()&".contains(c);
+    if name.is_empty() || name.contains(no_name) || text.contains(char::is_control) {
+        return Err(
+            "write an application and its argument, for example 'playback FILE'".to_owned(),
+        );
+    }
+    Ok(match argument {
+        "" => Application::bare(name),
+        argument => Application::new(name, argument),
+    })
+}
+
+/// A dial string that can be read.
+pub(super) fn dial_string(text: &str) -> Result<DialString, String> {
+    DialString::parse(text).map_err(|error| error.to_string())
+}
+
 /// A Unique-ID: any word. FreeSWITCH makes UUIDs, but `origination_uuid` need not be one.
 pub(super) fn unique_id(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
@@ -139,6 +209,44 @@ mod tests {
             assert!(said.contains(meant), "{text}: {said}");
         }
         assert!(cause("999").is_err());
+    }
+
+    #[test]
+    fn a_caller_id_has_a_number() {
+        let read = |text| caller_id(text).map(|id| (id.name, id.number));
+        let id = |name: &str, number: &str| Ok((name.to_owned(), number.to_owned()));
+        assert_eq!(read("1000"), id("1000", "1000"));
+        assert_eq!(read("Front Desk <1000>"), id("Front Desk", "1000"));
+        assert_eq!(read("\"Front Desk\" <+49 30>"), id("Front Desk", "+49 30"));
+        assert_eq!(read("<1000>"), id("1000", "1000"));
+        for text in ["", " ", "Alice <>", "a > b <", "<<1>>"] {
+            assert!(caller_id(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_application_is_written_in_either_way() {
+        let read = |text| {
+            let app = application(text).unwrap();
+            (app.name().to_owned(), app.argument().map(str::to_owned))
+        };
+        let app = |name: &str, argument: &str| (name.to_owned(), Some(argument.to_owned()));
+        assert_eq!(read("park"), ("park".to_owned(), None));
+        assert_eq!(read("&park"), ("park".to_owned(), None));
+        assert_eq!(read("&park()"), ("park".to_owned(), None));
+        assert_eq!(read("playback a b(1).wav"), app("playback", "a b(1).wav"));
+        assert_eq!(read("&playback(a(1).wav)"), app("playback", "a(1).wav"));
+        for text in ["", "&", "(x)", "playback(x)"] {
+            assert!(application(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_variable_has_a_name() {
+        let pair = |name: &str, value: &str| Ok((name.to_owned(), value.to_owned()));
+        assert_eq!(variable("a=b=c"), pair("a", "b=c"));
+        assert_eq!(variable("a="), pair("a", ""));
+        assert!(variable("a").is_err() && variable("=b").is_err());
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) async fn run(options: Events, output: &mut Output) -> Result<(), Fail
         .builder_following(options.reconnect)?
         .event_format(options.format.into());
     let address = options.connect.address();
-    let interrupts = Interrupts::new()?;
+    let mut interrupts = Interrupts::new()?;
     let follow = async {
         let client = builder.connect(address).await?;
         let mut events = client.subscribe(subscription).await?;

@@ -28,7 +28,7 @@ struct Lagged {
 pub(crate) async fn run(options: Logs, output: &mut Output) -> Result<(), Failure> {
     let builder = options.connect.builder()?;
     let address = options.connect.address();
-    let interrupts = Interrupts::new()?;
+    let mut interrupts = Interrupts::new()?;
     let follow = async {
         let client = builder.connect(address).await?;
         let mut log = client.log(options.level).await?;

@@ -9,7 +9,9 @@ mod describe;
 mod events;
 mod hangup;
 mod holes;
+mod live;
 mod logs;
+mod originate;
 mod sim;
 
 use std::future::Future;
@@ -27,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Bgapi(options) => block_on(bgapi::run(options, &mut output)),
         Command::Events(options) => block_on(events::run(options, &mut output)),
         Command::Logs(options) => block_on(logs::run(options, &mut output)),
+        Command::Originate(options) => block_on(originate::run(options, &mut output)),
         Command::Channels(options) => block_on(channels::run(options, &mut output)),
         Command::Hangup(options) => block_on(hangup::run(options, &mut output)),
         Command::Sim(options) => block_on(sim::run(options, &mut output)),
@@ -77,11 +80,7 @@ impl Interrupts {
     }
 
     /// Waits for one of them.
-    #[cfg_attr(
-        not(unix),
-        expect(unused_mut, reason = "there is nothing to receive from")
-    )]
-    async fn wait(mut self) -> Result<(), Failure> {
+    async fn wait(&mut self) -> Result<(), Failure> {
         #[cfg(unix)]
         {
             tokio::select! {

@@ -25,7 +25,7 @@ pub(crate) async fn run(options: Sim, output: &mut Output) -> Result<(), Failure
         None => Script::new(),
     };
     // before the address is told, so that whoever reads it may stop us at once
-    let interrupts = Interrupts::new()?;
+    let mut interrupts = Interrupts::new()?;
     let cannot = |error| Failure::failed(format!("cannot listen on {}: {error}", options.listen));
     let sim = Switch::builder()
         .password(&options.password)

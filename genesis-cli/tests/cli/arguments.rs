@@ -2,8 +2,17 @@
 
 use crate::support::{Done, Simulator, finish, genesis, run};
 
-const COMMANDS: [&str; 9] = [
-    "decode", "api", "bgapi", "events", "logs", "channels", "hangup", "sim", "demo",
+const COMMANDS: [&str; 10] = [
+    "decode",
+    "api",
+    "bgapi",
+    "events",
+    "logs",
+    "originate",
+    "channels",
+    "hangup",
+    "sim",
+    "demo",
 ];
 
 fn usage(arguments: &[&str], expected: &str) {
@@ -41,6 +50,19 @@ fn mistakes_are_one_line_and_exit_code_2() {
     usage(&["events", "--format", "yaml"], "plain");
     usage(&["logs", "--level", "loud"], "WARNING");
     usage(&["--loglevel", "loud", "demo"], "WARNING");
+    usage(&["originate"], "<DIAL_STRING>");
+    usage(&["originate", "[a=b"], "has no ']'");
+    usage(&["originate", "user/1", "--var", "a"], "NAME=VALUE");
+    usage(&["originate", "user/1", "--var", "a=b\nc"], "--var");
+    usage(
+        &["originate", "user/1", "--caller-id", "A <>"],
+        "NAME <NUMBER>",
+    );
+    usage(
+        &["originate", "user/1", "--app", "a", "--exten", "1"],
+        "cannot be used with",
+    );
+    usage(&["originate", "user/1", "--wait", "talk"], "hangup");
     usage(&["channels", "--reconnect"], "--watch");
     usage(&["hangup"], "<UUID");
     usage(&["hangup", "--all", "leg-1"], "cannot be used with");

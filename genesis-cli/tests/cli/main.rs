@@ -11,5 +11,6 @@ mod demo;
 mod events;
 mod failures;
 mod hangup;
+mod originate;
 mod sim;
 mod support;

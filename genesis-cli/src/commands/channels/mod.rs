@@ -23,7 +23,7 @@ use crate::output::Output;
 pub(crate) async fn run(options: Channels, output: &mut Output) -> Result<(), Failure> {
     let builder = options.connect.builder_following(options.reconnect)?;
     let address = options.connect.address();
-    let interrupts = Interrupts::new()?;
+    let mut interrupts = Interrupts::new()?;
     let work = async {
         let client = builder.connect(&address).await?;
         if !options.watch {

@@ -85,7 +85,8 @@ impl<'a> Screen<'a> {
             Some((width, height)) => (width.0.into(), height.0.into()),
             None => USUAL_SIZE,
         };
-        let picture = self.picture(board, state, width, height);
+        // the last column stays free: clearing a line behind it would take a character away
+        let picture = self.picture(board, state, width.saturating_sub(1), height);
         self.output.bytes(HOME.as_bytes())?;
         self.output.bytes(picture.as_bytes())?;
         self.output.bytes(CLEAR_BELOW.as_bytes())?;
