@@ -57,7 +57,7 @@ pub(crate) struct Calls {
     next: AtomicU64,
     resyncing: AtomicBool,
     /// When originates were sent, for the pace.
-    pub(crate) originates: Mutex<Window>,
+    pub(crate) originates: Window,
 }
 
 /// A channel that is followed until this is dropped.

@@ -12,11 +12,11 @@ use genesis_proto::name::{AnswerState, CallState};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+use super::OriginateOptions;
 use super::attempt::{Attempt, Leg, Won};
-use super::{OriginateOptions, pace};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
-use crate::follow::{self, Calls, Tracked, What};
+use crate::follow::{self, Tracked, What};
 
 /// How far a call that is being made has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,24 +114,19 @@ impl Channel {
         {
             return Err(Error::mode("originate", "full"));
         }
-        let destination = dial.to_string();
-        let mut originate = options.build(dial)?;
-        let planned = plan(originate.dial_string(), &options, &destination)?;
-        for (at, (uuid, _)) in planned.iter().enumerate() {
-            originate
-                .dial_string_mut()
-                .set_leg_variable(at, "origination_uuid", uuid)?;
-        }
-        let attempts = originate.dial_string().legs().map(|leg| leg.attempt());
-        let attempts = attempts.max().unwrap_or(0) + 1;
-        let command = format!("originate {}", originate.to_args()?);
+        let Prepared {
+            destination,
+            command,
+            planned,
+            attempts,
+            together,
+        } = prepare(dial, &options)?;
         let mut legs = Vec::with_capacity(planned.len());
         for (uuid, path) in planned {
             let following = follow::follow(client, &uuid).await?;
             legs.push(Leg::new(following, path));
         }
-        let calls: Arc<Calls> = client.extension();
-        pace::wait(client, &calls, options.pace).await;
+        options.pace.wait(client, together).await;
 
         let (cancel, cancelled) = watch::channel(None);
         let (outcome_sender, outcome) = oneshot::channel();
@@ -163,6 +158,47 @@ impl Channel {
             Err(_) => Err(gone()),
         }
     }
+}
+
+impl OriginateOptions {
+    /// Checks that a call with these options can be made to this dial string, without making it.
+    ///
+    /// # Errors
+    ///
+    /// The error that [`Channel::originate`] would end with before anything is sent.
+    pub fn check(&self, dial: &DialString) -> Result<()> {
+        prepare(dial.clone(), self).map(drop)
+    }
+}
+
+/// A call that can be sent.
+struct Prepared {
+    destination: String,
+    command: String,
+    /// The UUID and the name of each leg.
+    planned: Vec<(String, String)>,
+    attempts: usize,
+    /// How many legs ring at once, at first.
+    together: usize,
+}
+
+fn prepare(dial: DialString, options: &OriginateOptions) -> Result<Prepared> {
+    let destination = dial.to_string();
+    let mut originate = options.build(dial)?;
+    let planned = plan(originate.dial_string(), options, &destination)?;
+    for (at, (uuid, _)) in planned.iter().enumerate() {
+        originate
+            .dial_string_mut()
+            .set_leg_variable(at, "origination_uuid", uuid)?;
+    }
+    let attempts = || originate.dial_string().legs().map(|leg| leg.attempt());
+    Ok(Prepared {
+        destination,
+        command: format!("originate {}", originate.to_args()?),
+        planned,
+        attempts: attempts().max().unwrap_or(0) + 1,
+        together: attempts().filter(|attempt| *attempt == 0).count(),
+    })
 }
 
 /// The UUID and the name of each leg.

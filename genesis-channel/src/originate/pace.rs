@@ -1,10 +1,11 @@
 //! When an originate may leave.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use genesis_client::Client;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
 use super::Pace;
@@ -14,74 +15,63 @@ use crate::follow::Calls;
 const USUAL: u32 = 30;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// When originates left over one connection, or will leave.
+/// When sessions were asked for over one connection, and who is next.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    sent: VecDeque<Instant>,
+    /// Locked by whoever is next, until its turn; the others stand in line for the lock, and leave
+    /// the line without a trace.
+    sent: Mutex<VecDeque<Instant>>,
     /// What the switch allows, once it was asked.
-    allowed: Option<u32>,
+    allowed: OnceCell<u32>,
 }
 
 impl Window {
-    /// Takes the next place: when it is, with at most `limit` within any second.
-    fn reserve(&mut self, limit: u32, now: Instant) -> Instant {
+    /// Waits until `sessions` more keep to `limit` within any second.
+    async fn turn(&self, limit: u32, sessions: usize) {
         let limit = limit.max(1) as usize;
-        while self.sent.front().is_some_and(|at| now >= *at + SECOND) {
-            self.sent.pop_front();
+        // a call of more legs than the limit could never be made otherwise
+        let sessions = sessions.clamp(1, limit);
+        let mut sent = self.sent.lock().await;
+        let now = Instant::now();
+        while sent.front().is_some_and(|at| now >= *at + SECOND) {
+            sent.pop_front();
         }
-        let at = match self.sent.len().checked_sub(limit) {
-            Some(before) => (self.sent[before] + SECOND).max(now),
-            None => now,
+        if let Some(last_in_the_way) = (sent.len() + sessions).checked_sub(limit + 1) {
+            tokio::time::sleep_until(sent[last_in_the_way] + SECOND).await;
+        }
+        let now = Instant::now();
+        sent.extend(std::iter::repeat_n(now, sessions));
+    }
+}
+
+impl Pace {
+    /// Waits until a call of this many legs may be originated; those who wait are served in order.
+    /// [`Channel::originate`](crate::Channel::originate) does this by itself. Who must be able to
+    /// tell a call that was sent from one that was not waits here, and originates with
+    /// [`Pace::Unlimited`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: who leaves the line takes nothing from the others.
+    pub async fn wait(self, client: &Client, legs: usize) {
+        let limit = match self {
+            Self::Unlimited => return,
+            Self::PerSecond(limit) => limit,
+            Self::OfTheSwitch => of_the_switch(client).await,
         };
-        // others may have asked for a slower pace
-        let at = self.sent.back().map_or(at, |last| at.max(*last));
-        self.sent.push_back(at);
-        at
+        let calls: Arc<Calls> = client.extension();
+        calls.originates.turn(limit, legs).await;
     }
 }
 
-/// Waits until an originate may leave.
-///
-/// # Cancel safety
-///
-/// The place is lost, nothing else.
-pub(super) async fn wait(client: &Client, calls: &Arc<Calls>, pace: Pace) {
-    let limit = match pace {
-        Pace::Unlimited => return,
-        Pace::PerSecond(limit) => limit,
-        Pace::OfTheSwitch => of_the_switch(client, calls).await,
-    };
-    let at = {
-        let mut window = calls
-            .originates
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        window.reserve(limit, Instant::now())
-    };
-    if at > Instant::now() {
-        tokio::time::sleep_until(at).await;
-    }
-}
-
-async fn of_the_switch(client: &Client, calls: &Arc<Calls>) -> u32 {
-    let known = || {
-        let window = calls
-            .originates
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        window.allowed
-    };
-    if let Some(allowed) = known() {
-        return allowed;
-    }
-    let status = client.api("status").await;
-    let allowed = status.ok().and_then(|reply| read_status(&reply.text()));
-    let allowed = allowed.unwrap_or(USUAL);
-    let mut window = calls
-        .originates
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    *window.allowed.get_or_insert(allowed)
+async fn of_the_switch(client: &Client) -> u32 {
+    let calls: Arc<Calls> = client.extension();
+    let asked = calls.originates.allowed.get_or_try_init(|| async {
+        let status = client.api("status").await?;
+        Ok::<_, genesis_client::Error>(read_status(&status.text()).unwrap_or(USUAL))
+    });
+    // a question that failed is asked again by the next one
+    asked.await.copied().unwrap_or(USUAL)
 }
 
 /// "0 session(s) per Sec out of max 30, peak 1, last 5min 0" (mod_commands.c, `status_function`).
@@ -98,16 +88,40 @@ fn read_status(status: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
+    /// When each of `calls`, all in line at once, has its turn: in ms.
+    async fn turns(window: &Window, limit: u32, calls: &[usize]) -> Vec<u128> {
+        let start = Instant::now();
+        let turns = calls.iter().map(|sessions| async {
+            window.turn(limit, *sessions).await;
+            start.elapsed().as_millis()
+        });
+        futures_util::future::join_all(turns).await
+    }
+
     #[tokio::test(start_paused = true)]
     async fn never_more_than_the_limit_within_any_second() {
-        let mut window = Window::default();
-        let start = Instant::now();
-        let at: Vec<u128> = (0..7)
-            .map(|_| (window.reserve(3, start) - start).as_millis())
-            .collect();
+        let window = Window::default();
+        let at = turns(&window, 3, &[1; 7]).await;
         assert_eq!(at, [0, 0, 0, 1000, 1000, 1000, 2000]);
-        let later = start + Duration::from_millis(2500);
-        assert_eq!(window.reserve(3, later), later);
+        tokio::time::advance(Duration::from_millis(500)).await;
+        assert_eq!(turns(&window, 3, &[1, 1, 1]).await, [0, 0, 500]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_leg_counts() {
+        let window = Window::default();
+        let at = turns(&window, 4, &[3, 1, 2, 9, 1]).await;
+        assert_eq!(at, [0, 0, 1000, 2000, 3000]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_the_line_takes_nothing_from_the_others() {
+        let window = Window::default();
+        let many = turns(&window, 10, &[1; 1000]);
+        let left = tokio::time::timeout(Duration::from_millis(500), many).await;
+        assert!(left.is_err());
+        // ten have left already: the next may go half a second later
+        assert_eq!(turns(&window, 10, &[1]).await, [500]);
     }
 
     #[test]
