@@ -112,6 +112,14 @@ impl Error {
         Self::new(ErrorKind::InvalidArgument, message)
     }
 
+    /// What the caller wrote could not be read: nothing of the wire.
+    pub(crate) fn of_argument(mut self) -> Self {
+        if self.0.kind == ErrorKind::Protocol {
+            self.0.kind = ErrorKind::InvalidArgument;
+        }
+        self
+    }
+
     pub(crate) fn with_may_still_ring(mut self, uuids: Vec<String>) -> Self {
         if !uuids.is_empty() {
             self.0.message.push_str("; may still ring: ");

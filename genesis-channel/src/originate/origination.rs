@@ -108,7 +108,9 @@ impl Channel {
         D: TryInto<DialString>,
         Error: From<D::Error>,
     {
-        let dial = dial.try_into()?;
+        let dial = dial
+            .try_into()
+            .map_err(|error| Error::from(error).of_argument())?;
         if let Some(mode) = client.socket_mode()
             && !mode.is_full()
         {
