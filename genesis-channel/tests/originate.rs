@@ -330,8 +330,6 @@ async fn a_reply_that_never_came_does_not_make_a_second_call() {
     let (sim, client) = reconnecting().await;
     // the command is read and carried out, its reply is lost
     let sent = client.stats().commands_sent;
-    let received = FaultPlan::default();
-    sim.faults().update(|plan| *plan = received.clone());
     let mut events = sim.switch().subscribe();
     sim.faults()
         .update(|plan| plan.reply_delay = Some(seconds(2)));
