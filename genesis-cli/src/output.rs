@@ -1,7 +1,7 @@
 //! Results on stdout: pleasant on a terminal, stable for pipes, JSON when asked.
 
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 
 use serde::Serialize;
 use time::{OffsetDateTime, UtcOffset};
@@ -36,7 +36,7 @@ fn is_dumb() -> bool {
 
 /// Stdout.
 pub(crate) struct Output {
-    out: BufWriter<StdoutLock<'static>>,
+    out: BufWriter<Box<dyn Write>>,
     pub(crate) json: bool,
     pub(crate) terminal: bool,
     /// A terminal on which the cursor can be moved.
@@ -51,13 +51,28 @@ impl Output {
         let stdout = io::stdout().lock();
         let terminal = stdout.is_terminal();
         Self {
-            out: BufWriter::with_capacity(64 * 1024, stdout),
+            out: BufWriter::with_capacity(64 * 1024, Box::new(stdout)),
             json,
             terminal,
             screen: terminal && !is_dumb(),
             colours: colours(terminal),
             offset: UtcOffset::current_local_offset().unwrap_or(UtcOffset::UTC),
         }
+    }
+
+    /// An output that is no terminal, for tests; what is written can be read after a flush.
+    #[cfg(test)]
+    pub(crate) fn to_memory(json: bool) -> (Self, tests::Memory) {
+        let memory = tests::Memory::default();
+        let output = Self {
+            out: BufWriter::new(Box::new(memory.clone())),
+            json,
+            terminal: false,
+            screen: false,
+            colours: false,
+            offset: UtcOffset::UTC,
+        };
+        (output, memory)
     }
 
     /// The style if stdout shows colours, else none.
@@ -145,8 +160,31 @@ fn escape(text: &str, special: impl Fn(char) -> bool) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
     use super::*;
+
+    /// What was written.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct Memory(Rc<RefCell<Vec<u8>>>);
+
+    impl Memory {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.borrow().clone()).unwrap()
+        }
+    }
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     #[test]
     fn control_characters_do_not_get_through() {

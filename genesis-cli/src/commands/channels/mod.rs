@@ -41,7 +41,8 @@ pub(crate) async fn run(options: Channels, output: &mut Output) -> Result<(), Fa
             display,
             reconnect: options.reconnect,
         };
-        watch.run().await
+        watch.ask().await?;
+        watch.follow().await
     };
     tokio::select! {
         done = work => done,
@@ -113,8 +114,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    async fn run(&mut self) -> Result<(), Failure> {
-        self.ask().await?;
+    async fn follow(&mut self) -> Result<(), Failure> {
         loop {
             match self.next().await? {
                 Item::Event(event) => {
@@ -167,4 +167,51 @@ impl Watch<'_> {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use genesis_client::{Inbound, Overflow};
+    use genesis_sim::Sim;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn events_that_were_lost_are_made_good_by_asking_again() {
+        let sim = Sim::builder().start().await.unwrap();
+        let client = Inbound::builder()
+            .connect_over(sim.connect())
+            .await
+            .unwrap();
+        let subscription = Board::subscription()
+            .queue_items(2)
+            .overflow(Overflow::DropOldest);
+        let events = client.subscribe(subscription).await.unwrap();
+        let (mut output, written) = Output::to_memory(true);
+        let mut watch = Watch {
+            client: &client,
+            events,
+            board: Board::default(),
+            display: Display::Lines(&mut output),
+            reconnect: false,
+        };
+        watch.ask().await.unwrap();
+        // nobody reads meanwhile
+        for _ in 0..3 {
+            client.bgapi("originate sim/answer &park").await.unwrap();
+        }
+        let following = tokio::time::timeout(Duration::from_secs(1), watch.follow());
+        assert!(following.await.is_err(), "it follows until it is ended");
+        let written = written.text();
+        let lines: Vec<serde_json::Value> = written
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(lines[0]["lagged"].as_u64().unwrap() > 2, "{written}");
+        assert_eq!(watch.board.views().len(), 3, "{written}");
+        let new = lines.iter().filter(|line| line["change"] == "new").count();
+        assert_eq!(new, 3, "{written}");
+    }
 }

@@ -164,7 +164,7 @@ mod tests {
                 .build();
             board.apply(&event);
         }
-        let mut output = Output::new(false);
+        let (mut output, _) = Output::to_memory(false);
         let styles = Styles::new(&output);
         let mut screen = Screen {
             styles,
