@@ -32,6 +32,9 @@ impl MemoryQueue {
         let mut lines = self.lines();
         let line = lines.entry(queue.to_owned()).or_default();
         let result = change(line);
+        if line.by_item.is_empty() {
+            line.declared = 1;
+        }
         line.serve();
         line.tell();
         if line.is_idle() {

@@ -51,6 +51,8 @@
 mod backend;
 mod memory;
 mod semaphore;
+#[cfg(feature = "redis")]
+mod shared;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -62,6 +64,8 @@ use tokio::sync::watch;
 pub use backend::{Entry, Fence, Place, QueueBackend, QueueItem, QueueState};
 pub use memory::MemoryQueue;
 pub use semaphore::Semaphore;
+#[cfg(feature = "redis")]
+pub use shared::RedisQueue;
 pub use slot::{DEFAULT_MAX_WAITING, Positions, Slot, SlotOptions, Ticket};
 
 use crate::{Error, ErrorKind, Result};
@@ -88,6 +92,35 @@ impl Queue {
     /// Queues of this process. Clones share them.
     pub fn in_memory() -> Self {
         Self::new(MemoryQueue::new())
+    }
+
+    /// Queues in Redis, shared by every process that uses the same prefix. See the [rules](self#leases).
+    ///
+    /// ```no_run
+    /// use genesis_ringgroup::RedisOptions;
+    /// use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// # async fn serve() -> genesis_ringgroup::Result<()> {
+    /// let queue = Queue::redis(RedisOptions::new("redis://127.0.0.1/")).await?;
+    /// let slot = queue.slot("support", SlotOptions::new()).await?;
+    /// tokio::select! {
+    ///     () = slot.lost() => println!("the place was given away: stop"),
+    ///     () = work() => slot.release().await?,
+    /// }
+    /// # Ok(()) }
+    /// # async fn work() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for options that cannot work, `Backend` when Redis is not there or refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the connection.
+    #[cfg(feature = "redis")]
+    pub async fn redis(options: crate::RedisOptions) -> Result<Self> {
+        Ok(Self::new(RedisQueue::connect(options).await?))
     }
 
     /// Waits for a slot and holds it.

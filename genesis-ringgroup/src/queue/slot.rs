@@ -45,7 +45,7 @@ impl SlotOptions {
     /// Declares how many may hold a place at the same time, 1 at least.
     ///
     /// The latest declaration counts for the whole queue, so that a new number takes effect when it is
-    /// first used. [`Queue::set_limit`](super::Queue::set_limit) overrules declarations.
+    /// first used, and as long as there are items in it. [`Queue::set_limit`](super::Queue::set_limit) overrules declarations.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);

@@ -1,6 +1,6 @@
 //! What others publish, heard on a connection that comes back.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -21,6 +21,8 @@ pub(crate) enum Heard {
     /// Messages may have been missed until now (the connection is new, or the reader was slow), and
     /// none will be from now on: look at everything again.
     Gap,
+    /// A channel that was [added](Subscriber::add) is heard from now on.
+    Added(String),
 }
 
 enum Change {
@@ -52,6 +54,7 @@ impl Subscriber {
             heard: heard_tx,
             changes: changes_rx,
             missed: true,
+            added: VecDeque::new(),
         };
         tokio::spawn(task.run());
         Self { heard, changes }
@@ -66,7 +69,7 @@ impl Subscriber {
         self.heard.recv().await
     }
 
-    /// Hears this channel too. A [`Heard::Gap`] comes once it does.
+    /// Hears this channel too. [`Heard::Added`] or [`Heard::Gap`] comes once it does.
     pub(crate) fn add(&self, channel: String) {
         // the task ends only with us
         let _ = self.changes.send(Change::Add(channel));
@@ -87,6 +90,8 @@ struct Task {
     changes: mpsc::UnboundedReceiver<Change>,
     /// A gap is to be told when there is room.
     missed: bool,
+    /// What is heard now, and is to be told when there is room.
+    added: VecDeque<String>,
 }
 
 /// Why listening ended.
@@ -160,10 +165,17 @@ impl Task {
                         self.missed = true;
                     }
                 }
-                permit = self.heard.reserve(), if self.missed => {
+                permit = self.heard.reserve(), if self.missed || !self.added.is_empty() => {
                     let Ok(permit) = permit else { return Ended::Dropped };
-                    permit.send(Heard::Gap);
-                    self.missed = false;
+                    match self.added.pop_front() {
+                        // a gap covers what was added
+                        Some(channel) if !self.missed => permit.send(Heard::Added(channel)),
+                        _ => {
+                            permit.send(Heard::Gap);
+                            self.missed = false;
+                            self.added.clear();
+                        }
+                    }
                 }
                 change = self.changes.recv() => {
                     let Some(change) = change else { return Ended::Dropped };
@@ -171,10 +183,13 @@ impl Task {
                         Change::Add(channel) => timeout(self.connect_timeout, sink.subscribe(channel)).await,
                         Change::Remove(channel) => timeout(self.connect_timeout, sink.unsubscribe(channel)).await,
                     };
-                    let added = matches!(change, Change::Add(_));
+                    let added = match &change {
+                        Change::Add(channel) => Some(channel.clone()),
+                        Change::Remove(_) => None,
+                    };
                     note(&mut self.channels, change);
                     match wire {
-                        Ok(Ok(())) => self.missed |= added,
+                        Ok(Ok(())) => self.added.extend(added),
                         Ok(Err(_)) | Err(_) => return Ended::Lost,
                     }
                 }
