@@ -74,6 +74,10 @@ impl Channel {
     /// inbound connection or `full`), or somebody who is called for it (the application `bridge`).
     /// Returns when the switch has taken the command.
     ///
+    /// When nobody answers the dial string, the switch ends this call too, with the same cause,
+    /// unless the channel variable `continue_on_fail` is `true` (mod_dptools.c,
+    /// `audio_bridge_function`).
+    ///
     /// ```no_run
     /// # use std::time::Duration;
     /// # use genesis_channel::Channel;
@@ -127,8 +131,8 @@ impl Bridging {
     ///
     /// # Errors
     ///
-    /// Who was called did not answer ([`ErrorKind::NotAnswered`](crate::ErrorKind::NotAnswered));
-    /// the call ended; the deadline passed; the link was lost.
+    /// Who was called did not answer ([`ErrorKind::NotAnswered`](crate::ErrorKind::NotAnswered), or
+    /// [`ErrorKind::HungUp`](crate::ErrorKind::HungUp) if that ended this call too); the call ended; the deadline passed; the link was lost.
     ///
     /// # Cancel safety
     ///

@@ -242,7 +242,12 @@ impl Channel {
         let text = asked.argument()?;
         let execution = self.execute("play_and_get_digits", &text).await?;
         let completed = execution.complete().await?;
-        Ok(DigitsResult::read(&completed, asked))
+        let result = DigitsResult::read(&completed, asked);
+        if result.digits().is_none() {
+            // it is done because the caller left
+            self.check_alive()?;
+        }
+        Ok(result)
     }
 }
 

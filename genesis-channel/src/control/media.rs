@@ -270,7 +270,7 @@ impl Channel {
             return self.uuid_api("uuid_record", &rest).await.map(drop);
         }
         let limit = limit.map(|limit| format!(" +{limit}"));
-        let text = format!("{file}{}", limit.unwrap_or_default());
+        let text = format!("{}{}", argument(file), limit.unwrap_or_default());
         self.execute("record_session", &text).await.map(drop)
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use genesis_proto::command::arguments;
 use genesis_proto::name::{EventName, HangupCause};
 
 use crate::switch::channel::Next;
@@ -40,8 +41,10 @@ pub(super) async fn park_while(session: &Session, mut wait: Wait<'_>) {
 
 /// `transfer extension [dialplan] [context]`.
 pub(super) fn transfer(session: &Session, arg: &str) {
-    let mut words = arg
-        .split_whitespace()
+    let words = arguments(arg, 5);
+    let mut words = words
+        .iter()
+        .map(String::as_str)
         .filter(|word| *word != "-bleg" && *word != "-both");
     let Some(extension) = words.next() else {
         return;

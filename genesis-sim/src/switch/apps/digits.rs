@@ -126,6 +126,10 @@ pub(super) async fn play_and_get_digits(session: &Session, arg: &str) {
         text => Regex::new(text).ok(),
     };
     let variable = word(7);
+    if !variable.is_empty() && pattern.is_some() {
+        let invalid = format!("{variable}_invalid");
+        session.channel.set_variable(&invalid, "");
+    }
     for _ in 0..word(2).parse::<u32>().unwrap_or(1).clamp(1, 100) {
         let got = collect(session, &spec).await;
         let long_enough = got.digits.len() >= spec.min;
@@ -143,8 +147,10 @@ pub(super) async fn play_and_get_digits(session: &Session, arg: &str) {
             data.set_variable("read_result", result);
             if !variable.is_empty() {
                 data.set_variable(variable, if long_enough && fits { &got.digits } else { "" });
-                let invalid = if fits { "" } else { &got.digits };
-                data.set_variable(&format!("{variable}_invalid"), invalid);
+                // a later try without a digit leaves what an earlier one set
+                if long_enough && !fits && !got.digits.is_empty() {
+                    data.set_variable(&format!("{variable}_invalid"), &got.digits);
+                }
             }
         });
         if got.interrupted || (long_enough && fits && !got.digits.is_empty()) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use genesis_proto::command::arguments;
 use genesis_proto::name::EventName;
 
 use crate::switch::session::Session;
@@ -9,10 +10,10 @@ use crate::switch::wait::{Stop, Wait};
 
 /// `record path [limit_seconds [silence_threshold [silence_seconds]]]`.
 pub(super) async fn record(session: &Session, arg: &str) {
-    let mut words = arg.split_whitespace();
-    let path = words.next().unwrap_or_default().to_owned();
+    let words = arguments(arg, 5);
+    let path = words.first().cloned().unwrap_or_default();
     let limit = words
-        .next()
+        .get(1)
         .and_then(|word| word.parse().ok())
         .filter(|seconds| *seconds > 0);
     let stops = session
@@ -38,7 +39,8 @@ pub(super) async fn record(session: &Session, arg: &str) {
 
 /// Records the call from now on, beside what it does (`record_session`, `uuid_record start`).
 pub(crate) fn start(session: &Session, arg: &str) {
-    let Some(path) = arg.split_whitespace().next() else {
+    let words = arguments(arg, 5);
+    let Some(path) = words.first() else {
         return;
     };
     session
