@@ -116,9 +116,11 @@ impl Keeper {
         let args = self.args().and(calls);
         let lost: Vec<String> = shared.run(&shared.scripts().sync, &args).await?;
         self.renew_at = Some(started + shared.lease() / 3);
-        let mut table = shared.table();
-        for id in lost {
-            table.forget(&id);
+        for id in &lost {
+            shared.table().forget(id);
+        }
+        if !lost.is_empty() {
+            shared.look.notify_one();
         }
         Ok(())
     }
@@ -147,7 +149,7 @@ impl Keeper {
             self.shared.table().out_of_step = true;
         }
         if dead > 0 && self.shared.watches() {
-            self.shared.orphans.notify_one();
+            self.shared.look.notify_one();
         }
         Ok(())
     }

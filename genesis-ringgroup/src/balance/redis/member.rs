@@ -27,8 +27,8 @@ pub(super) struct Shared {
     table: Mutex<Table>,
     /// There is something for the keeper to do.
     pub(super) work: Notify,
-    /// Dead members have left calls that a watcher may adopt.
-    pub(super) orphans: Notify,
+    /// For the watcher: dead members left calls, or some of its calls belong to others now.
+    pub(super) look: Notify,
 }
 
 impl Member {
@@ -49,7 +49,7 @@ impl Member {
             id,
             watches,
             work: Notify::new(),
-            orphans: Notify::new(),
+            look: Notify::new(),
         });
         tokio::spawn(keeper::run(Arc::clone(&shared)));
         Self(shared)

@@ -52,7 +52,7 @@ impl Watch {
         let renew = &member.scripts().renew;
         let (_, dead): (i64, i64) = member.run(renew, &args).await?;
         if dead > 0 {
-            member.orphans.notify_one();
+            member.look.notify_one();
         }
         let (_stop, stopped) = watch::channel(());
         let (count, adopted) = watch::channel(0);
@@ -126,7 +126,7 @@ impl Watcher {
                     Some(_) => self.look_again(true).await,
                     None => return,
                 },
-                () = self.member.orphans.notified() => {
+                () = self.member.look.notified() => {
                     if let Err(error) = self.adopt().await {
                         // they stay for a lease, and the next renewal finds them again
                         tracing::warn!(%error, "calls of a dead process are not adopted yet");

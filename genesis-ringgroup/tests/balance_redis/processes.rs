@@ -1,0 +1,146 @@
+//! Many processes at once, and processes that are killed.
+
+use std::time::Duration;
+
+use genesis_ringgroup::balance::LoadBalancer;
+use tokio::time::Instant;
+
+use crate::server::Server;
+use crate::worker::Worker;
+use crate::{LEASE, SLACK, balancer, count, until};
+
+const DESTINATIONS: [&str; 7] = ["d0", "d1", "d2", "d3", "d4", "d5", "d6"];
+
+#[tokio::test]
+async fn processes_choosing_at_once_spread_evenly_and_the_killed_give_back() {
+    let server = Server::start();
+    let judge = balancer(&server).await;
+    let mut workers = Vec::new();
+    for _ in 0..10 {
+        workers.push(Worker::start(&server.url(), LEASE).await);
+    }
+    for worker in &mut workers {
+        let line = format!("choose 100 {}", DESTINATIONS.join(" "));
+        worker.tell(line).await;
+    }
+    for worker in &mut workers {
+        assert_eq!(worker.answer().await, "chosen 100");
+    }
+    let spread = async || {
+        let counts = judge.snapshot().await.unwrap();
+        assert!(!counts.is_local_fallback());
+        let each = || counts.iter().map(|(_, count)| count);
+        (
+            counts.total(),
+            each().max().unwrap_or(0) - each().min().unwrap_or(0),
+        )
+    };
+    let (total, uneven) = spread().await;
+    assert_eq!(total, 1000);
+    assert!(uneven <= 1, "{:?}", judge.snapshot().await);
+
+    // calls end here and there; choosing again evens it out
+    for worker in &mut workers {
+        assert_eq!(worker.ask("drop_some 3").await, "67");
+    }
+    assert_eq!(spread().await.0, 670);
+    for worker in &mut workers {
+        worker
+            .tell(format!("choose 33 {}", DESTINATIONS.join(" ")))
+            .await;
+    }
+    for worker in &mut workers {
+        assert_eq!(worker.answer().await, "chosen 33");
+    }
+    let (total, uneven) = spread().await;
+    assert_eq!(total, 1000);
+    assert!(uneven <= 1, "{:?}", judge.snapshot().await);
+
+    // half of them are killed: one of their calls is up, and nobody watches the switch
+    assert_eq!(workers[0].ask("answered 1 7f4d").await, "up");
+    let killed = Instant::now();
+    for worker in &mut workers[..5] {
+        worker.kill().await;
+    }
+    let total = async || judge.snapshot().await.unwrap().total();
+    until(500, LEASE + SLACK, total).await;
+    let took = killed.elapsed();
+    // renewed at a third, so at least two thirds were left
+    assert!(took >= LEASE / 2, "back already after {took:?}");
+    // the others renew theirs
+    crate::always(500, LEASE * 2, total).await;
+}
+
+#[tokio::test]
+async fn nothing_is_polled_while_idle_and_every_key_expires() {
+    let server = Server::start();
+    let balancer = balancer(&server).await;
+    let load = balancer.count("a").await.unwrap();
+    load.answered("7f4d").await.unwrap();
+    let keys: Vec<String> = server.get(&["KEYS", "*"]);
+    assert!(keys.len() >= 6, "{keys:?}");
+    for key in &keys {
+        assert!(key.starts_with("genesis:{balance}:"), "{key}");
+        let left: i64 = server.get(&["PTTL", key]);
+        assert!(left > 0, "{key} never expires");
+    }
+    let scripts = || {
+        let stats: String = server.get(&["INFO", "commandstats"]);
+        let calls = stats.lines().find_map(|line| {
+            let calls = line.strip_prefix("cmdstat_evalsha:calls=")?;
+            calls.split(',').next()?.parse::<u64>().ok()
+        });
+        calls.unwrap_or(0)
+    };
+    // with a call: only renewals, one each third of the lease
+    let before = scripts();
+    let started = Instant::now();
+    until(before + 6, LEASE * 4, async || scripts()).await;
+    let took = started.elapsed();
+    assert!(took >= LEASE * 5 / 3, "six renewals in {took:?}");
+
+    load.release().await.unwrap();
+    assert_eq!(count(&balancer, "a").await, 0);
+    let before = scripts();
+    crate::always(before, LEASE * 2, async || scripts()).await;
+}
+
+#[tokio::test]
+async fn futures_that_are_dropped_leave_no_load() {
+    let server = Server::start();
+    let balancer = balancer(&server).await;
+    let all = crate::names(&["a", "b"]);
+    for round in 0..200_u64 {
+        let choice = balancer.choose(&all);
+        let patience = Duration::from_micros(round * 5 % 400);
+        // some have answered by then, some have not
+        drop(tokio::time::timeout(patience, choice).await);
+    }
+    let barrier = balancer.count("barrier").await.unwrap();
+    barrier.release().await.unwrap();
+    let total = async || balancer.snapshot().await.unwrap().total();
+    // what the first barrier overtook is found by the next comparison
+    until(0, LEASE, total).await;
+    assert_eq!(
+        server.get::<i64>(&["EXISTS", "genesis:{balance}:entries"]),
+        0
+    );
+}
+
+#[tokio::test]
+async fn whoever_leaves_gives_everything_back_at_once() {
+    let server = Server::start();
+    let judge = balancer(&server).await;
+    let leaving = balancer(&server).await;
+    let first = leaving.count("a").await.unwrap();
+    let second = leaving.count("a").await.unwrap();
+    drop(leaving);
+    // a call in progress keeps its lease alive
+    crate::always(2, LEASE * 2, async || count(&judge, "a").await).await;
+    drop(first);
+    until(1, LEASE / 2, async || count(&judge, "a").await).await;
+    drop(second);
+    until(0, LEASE / 2, async || count(&judge, "a").await).await;
+    let member = async || server.get::<i64>(&["EXISTS", "genesis:{balance}:members"]);
+    until(0, LEASE / 2, member).await;
+}
