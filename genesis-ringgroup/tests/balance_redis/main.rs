@@ -1,8 +1,11 @@
 //! Balancing over a real redis-server, by several processes.
 #![cfg(feature = "redis")]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod down;
 mod processes;
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
 mod same_as_memory;
 mod server;
 mod watched;

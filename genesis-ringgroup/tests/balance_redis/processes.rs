@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::server::Server;
 use crate::worker::Worker;
-use crate::{LEASE, SLACK, balancer, count, until};
+use crate::{LEASE, SLACK, always, balancer, count, until};
 
 const DESTINATIONS: [&str; 7] = ["d0", "d1", "d2", "d3", "d4", "d5", "d6"];
 
@@ -68,7 +68,47 @@ async fn processes_choosing_at_once_spread_evenly_and_the_killed_give_back() {
     // renewed at a third, so at least two thirds were left
     assert!(took >= LEASE / 2, "back already after {took:?}");
     // the others renew theirs
-    crate::always(500, LEASE * 2, total).await;
+    always(500, LEASE * 2, total).await;
+}
+
+/// Processes are killed, and the server too, in the midst of choosing.
+#[tokio::test]
+async fn deaths_while_choosing_lose_no_count_and_leave_none() {
+    for data_is_lost in [false, true] {
+        let mut server = Server::start();
+        let judge = balancer(&server).await;
+        let mut workers = Vec::new();
+        for _ in 0..8 {
+            workers.push(Worker::start(&server.url(), LEASE).await);
+        }
+        let line = format!("choose 300 {}", DESTINATIONS.join(" "));
+        for worker in &mut workers {
+            worker.tell(&line).await;
+        }
+        let total = async || judge.snapshot().await.map_or(0, |counts| counts.total());
+        // they are at work
+        while total().await < 100 {}
+        for mut worker in workers.drain(..3) {
+            worker.kill().await;
+        }
+        server.kill();
+        if data_is_lost {
+            server.restart_empty();
+        } else {
+            server.restart();
+        }
+        for worker in &mut workers {
+            assert_eq!(worker.answer().await, "chosen 300");
+        }
+        until(1500, LEASE * 2 + SLACK, total).await;
+        always(1500, LEASE, total).await;
+        for worker in &mut workers {
+            assert_eq!(worker.ask("drop_some 1").await, "0");
+        }
+        assert_eq!(total().await, 0);
+        let entries: i64 = server.get(&["EXISTS", "genesis:{balance}:entries"]);
+        assert_eq!(entries, 0);
+    }
 }
 
 #[tokio::test]
@@ -102,7 +142,7 @@ async fn nothing_is_polled_while_idle_and_every_key_expires() {
     load.release().await.unwrap();
     assert_eq!(count(&balancer, "a").await, 0);
     let before = scripts();
-    crate::always(before, LEASE * 2, async || scripts()).await;
+    always(before, LEASE * 2, async || scripts()).await;
 }
 
 #[tokio::test]
@@ -136,7 +176,7 @@ async fn whoever_leaves_gives_everything_back_at_once() {
     let second = leaving.count("a").await.unwrap();
     drop(leaving);
     // a call in progress keeps its lease alive
-    crate::always(2, LEASE * 2, async || count(&judge, "a").await).await;
+    always(2, LEASE * 2, async || count(&judge, "a").await).await;
     drop(first);
     until(1, LEASE / 2, async || count(&judge, "a").await).await;
     drop(second);

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use genesis_client::proto::{Event, EventName};
 use genesis_client::{Client, Inbound, Reconnect};
-use genesis_ringgroup::balance::{LoadBalancer, RedisBalancer};
+use genesis_ringgroup::balance::RedisBalancer;
 use genesis_sim::Sim;
 use genesis_sim::switch::IncomingCall;
 
@@ -188,6 +189,35 @@ async fn a_call_that_ended_while_the_link_was_away_is_given_back_afterwards() {
     until(1, LEASE + SLACK, async || count(&judge, "b").await).await;
     always(1, LEASE * 2, async || count(&judge, "b").await).await;
     hang_up(&sim, &stays).await;
+    until(0, SLACK, async || count(&judge, "b").await).await;
+}
+
+#[tokio::test]
+async fn an_adopted_call_is_followed_under_another_unique_id() {
+    let server = Server::start();
+    let (sim, address) = switch().await;
+    let judge = balancer(&server).await;
+    let watch = judge.watch(&client(&address).await).await.unwrap();
+    let uuid = call(&sim);
+    killed_with_a_call_up(&server, &uuid, LEASE).await;
+    assert_eq!(soon(watch.adopted_changed(0)).await, Some(1));
+
+    let fire = |name, unique_id: &str, old: &str| {
+        let event = Event::builder(name).header("Unique-ID", unique_id);
+        let event = event.and_then(|event| event.header("Old-Unique-ID", old));
+        sim.switch().fire(event.unwrap());
+    };
+    fire(EventName::ChannelUuid, "another", &uuid);
+    fire(EventName::ChannelHangupComplete, &uuid, "-");
+    // Redis knows the new one
+    let up = async || {
+        let entries: Vec<String> = server.get(&["HVALS", "genesis:{balance}:entries"]);
+        entries.iter().any(|entry| entry.ends_with(" another b"))
+    };
+    until(true, LEASE + SLACK, up).await;
+    assert_eq!(count(&judge, "b").await, 1);
+    fire(EventName::ChannelHangupComplete, "another", "-");
+    assert_eq!(soon(watch.adopted_changed(1)).await, Some(0));
     until(0, SLACK, async || count(&judge, "b").await).await;
 }
 

@@ -364,10 +364,12 @@ impl LoadKeeper for Counted {
             .with(self.member.lease().as_millis())
             .with(&self.id)
             .with(uuid);
-        let told = self
-            .member
-            .run::<i64>(&self.member.scripts().answered, &args)
-            .await;
+        let script = &self.member.scripts().answered;
+        let told: Result<i64> = if quiet {
+            self.member.run_soon(script, &args).await
+        } else {
+            self.member.run(script, &args).await
+        };
         match told {
             Ok(0) => {
                 // Redis does not know the call (any more): tell it everything

@@ -103,8 +103,8 @@ struct Watcher {
     calls: HashMap<String, Vec<Id>>,
     ended: Ended,
     count: watch::Sender<usize>,
-    /// When to ask again whether the adopted calls are still there.
-    look_at: Option<Instant>,
+    /// When to ask again whether the adopted calls are still there, and whether once more after that.
+    look_at: Option<(Instant, bool)>,
 }
 
 impl Watcher {
@@ -113,7 +113,10 @@ impl Watcher {
             let look_at = self.look_at;
             let later = async {
                 match look_at {
-                    Some(at) => sleep_until(at).await,
+                    Some((at, again)) => {
+                        sleep_until(at).await;
+                        again
+                    }
                     None => std::future::pending().await,
                 }
             };
@@ -132,7 +135,7 @@ impl Watcher {
                         tracing::warn!(%error, "calls of a dead process are not adopted yet");
                     }
                 }
-                () = later => self.look_again(false).await,
+                again = later => self.look_again(again).await,
             }
             self.tell();
         }
@@ -189,11 +192,11 @@ impl Watcher {
                 for uuid in gone {
                     self.give_back(&uuid);
                 }
-                self.look_at = again.then(|| Instant::now() + third);
+                self.look_at = again.then(|| (Instant::now() + third, false));
             }
             Err(error) => {
                 tracing::debug!(%error, "the switch does not say which calls it has");
-                self.look_at = Some(Instant::now() + third);
+                self.look_at = Some((Instant::now() + third, again));
             }
         }
     }
@@ -229,7 +232,7 @@ impl Watcher {
             match item {
                 Item::Event(event) => self.take(&event),
                 // they may be gone after all: compare again once they are ours
-                _ => self.look_at = Some(Instant::now()),
+                _ => self.look_at = Some((Instant::now(), true)),
             }
         }
         let mut wanted = HashMap::new();
