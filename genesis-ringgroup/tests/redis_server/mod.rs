@@ -17,13 +17,14 @@ use std::process::{Child, Command, Stdio};
 pub struct RedisServer {
     port: u16,
     directory: PathBuf,
+    durable: bool,
     running: Option<Child>,
 }
 
 /// What a restart keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// Everything that was acknowledged (append-only file, written at once).
+    /// Everything that was acknowledged, if the server is durable.
     Kept,
     /// Nothing.
     Lost,
@@ -34,6 +35,15 @@ impl RedisServer {
     ///
     /// Panics with words if there is no `redis-server`: a test that needs one must not pass without.
     pub fn start() -> Self {
+        Self::make(false)
+    }
+
+    /// As [`start`](Self::start), but everything acknowledged is on the disk, for [`Data::Kept`].
+    pub fn start_durable() -> Self {
+        Self::make(true)
+    }
+
+    fn make(durable: bool) -> Self {
         let name = format!(
             "genesis-redis-{}-{:08x}",
             std::process::id(),
@@ -43,6 +53,7 @@ impl RedisServer {
         let mut server = Self {
             port: free_port(),
             directory,
+            durable,
             running: None,
         };
         server.run();
@@ -76,7 +87,7 @@ impl RedisServer {
 
     fn run(&mut self) {
         fs::create_dir_all(&self.directory).expect("a temporary directory can be made");
-        self.running = Some(run_server(self.port, &self.directory));
+        self.running = Some(run_server(self.port, &self.directory, self.durable));
     }
 }
 
@@ -88,7 +99,7 @@ impl Drop for RedisServer {
     }
 }
 
-fn run_server(port: u16, directory: &Path) -> Child {
+fn run_server(port: u16, directory: &Path, durable: bool) -> Child {
     let found = Command::new("redis-server").arg("--version").output();
     assert!(
         found.is_ok_and(|output| output.status.success()),
@@ -100,14 +111,8 @@ fn run_server(port: u16, directory: &Path) -> Child {
     let mut child = Command::new("sh")
         .args(["-c", watched, "sh", "redis-server"])
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
-        .args([
-            "--save",
-            "",
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "always",
-        ])
+        .args(["--save", "", "--appendfsync", "always"])
+        .args(["--appendonly", if durable { "yes" } else { "no" }])
         .args(["--daemonize", "no", "--logfile", ""])
         .arg("--dir")
         .arg(directory)
