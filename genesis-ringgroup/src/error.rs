@@ -17,6 +17,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
+    may_still_ring: Vec<String>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -34,8 +35,10 @@ pub enum ErrorKind {
     LimitExceeded,
     /// The place or the count was given away, because its lease was not renewed in time.
     Lost,
-    /// Call control failed: the connection, a mode of the socket, a refusal.
+    /// Call control failed: a mode of the socket, a refusal.
     Channel,
+    /// The connection to the switch was lost for good, or could not be made.
+    Disconnected,
 }
 
 impl Error {
@@ -43,6 +46,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             message: message.into(),
+            may_still_ring: Vec::new(),
             source: None,
         }))
     }
@@ -62,6 +66,16 @@ impl Error {
         self
     }
 
+    /// Names the legs that nobody could hang up.
+    pub(crate) fn with_may_still_ring(mut self, uuids: Vec<String>) -> Self {
+        if !uuids.is_empty() {
+            self.0.message.push_str("; may still ring: ");
+            self.0.message.push_str(&uuids.join(", "));
+        }
+        self.0.may_still_ring = uuids;
+        self
+    }
+
     /// What kind of error this is.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
@@ -75,6 +89,18 @@ impl Error {
     /// The store of shared state (Redis) failed; trying again later may help.
     pub fn is_backend(&self) -> bool {
         self.0.kind == ErrorKind::Backend
+    }
+
+    /// The connection to the switch was lost for good.
+    pub fn is_disconnected(&self) -> bool {
+        self.0.kind == ErrorKind::Disconnected
+    }
+
+    /// The Unique-IDs of legs that may still ring, because the connection was lost for good before
+    /// they could be hung up. The switch ends them at their `originate_timeout`, unless somebody
+    /// answers.
+    pub fn may_still_ring(&self) -> &[String] {
+        &self.0.may_still_ring
     }
 
     /// The lease ran out: somebody else may hold the place now.
@@ -98,5 +124,21 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|e| e as _)
+    }
+}
+
+impl From<genesis_channel::Error> for Error {
+    fn from(error: genesis_channel::Error) -> Self {
+        use genesis_channel::ErrorKind as ChannelKind;
+        let kind = match error.kind() {
+            ChannelKind::Timeout => ErrorKind::Timeout,
+            ChannelKind::InvalidArgument => ErrorKind::InvalidArgument,
+            ChannelKind::LimitExceeded => ErrorKind::LimitExceeded,
+            ChannelKind::Disconnected(_) => ErrorKind::Disconnected,
+            _ => ErrorKind::Channel,
+        };
+        let mut own = Self::new(kind, error.to_string());
+        own.0.may_still_ring = error.may_still_ring().to_vec();
+        own.with_source(error)
     }
 }

@@ -8,6 +8,7 @@ mod error;
 pub mod queue;
 #[cfg(feature = "redis")]
 mod redis;
+mod ring;
 
 pub use balance::{Choice, Load, LoadBalancer, MemoryBalancer};
 pub use error::{Error, ErrorKind, Result};
@@ -15,3 +16,4 @@ pub use genesis_channel as channel;
 pub use queue::{Queue, Semaphore, Slot, SlotOptions, Ticket};
 #[cfg(feature = "redis")]
 pub use redis::RedisOptions;
+pub use ring::{Destination, Outcome, Report, Ring, RingEvent, RingGroup, RingMode, RingStep, Ringing};

@@ -1,0 +1,111 @@
+//! [`Destination`]: whom a ring group calls.
+
+use std::time::Duration;
+
+/// One destination of a [`RingGroup`](super::RingGroup): a dial string, and what holds for it alone.
+///
+/// The dial string may itself fork (`a,b`) or fail over (`a|b`); it counts as one destination, and
+/// answers when one of its legs does.
+///
+/// ```
+/// use std::time::Duration;
+/// use genesis_ringgroup::Destination;
+///
+/// let desk = Destination::new("user/1000");
+/// let mobile = Destination::new("sofia/gateway/carrier/+3215550100")
+///     .delay(Duration::from_secs(10))
+///     .variable("origination_caller_id_number", "+3215550000");
+/// assert_eq!(mobile.dial_string(), "sofia/gateway/carrier/+3215550100");
+/// # let _ = desk;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Destination {
+    pub(super) dial: String,
+    pub(super) variables: Vec<(String, String)>,
+    pub(super) delay: Duration,
+    pub(super) timeout: Option<Duration>,
+    pub(super) weight: u32,
+}
+
+impl Destination {
+    /// A destination that rings as long as the group does. A mistake in the dial string is told
+    /// when the group rings, before anything is sent.
+    pub fn new(dial_string: impl Into<String>) -> Self {
+        Self {
+            dial: dial_string.into(),
+            variables: Vec::new(),
+            delay: Duration::ZERO,
+            timeout: None,
+            weight: 1,
+        }
+    }
+
+    /// Sets a variable on the legs of this destination. It goes before one of the same name for the
+    /// whole group; one in the dial string's own brackets `[…]` goes before both.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Calls it this much later; default at once. In parallel the time counts from the start of the
+    /// ring, whatever becomes of the others meanwhile; in the modes that ring one after the other it
+    /// is a pause before its turn.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// How long it may ring, all legs of its dial string together, counted from when the switch took
+    /// the call; default as long as the group does. The time of the group goes before.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How often it is the first in [`RingMode::WeightedRandom`](super::RingMode::WeightedRandom),
+    /// in proportion to the others; default 1. One with 0 comes after all that have more.
+    #[must_use]
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// The Unique-ID that was chosen for it by a variable.
+    pub(super) fn uuid(&self) -> Option<&str> {
+        let mut variables = self.variables.iter().rev();
+        let chosen = variables.find(|(name, _)| name == "origination_uuid");
+        chosen.map(|(_, value)| value.as_str())
+    }
+
+    /// The dial string as it was given.
+    pub fn dial_string(&self) -> &str {
+        &self.dial
+    }
+}
+
+impl From<&str> for Destination {
+    fn from(dial_string: &str) -> Self {
+        Self::new(dial_string)
+    }
+}
+
+impl From<String> for Destination {
+    fn from(dial_string: String) -> Self {
+        Self::new(dial_string)
+    }
+}
+
+impl From<&String> for Destination {
+    fn from(dial_string: &String) -> Self {
+        Self::new(dial_string)
+    }
+}
+
+impl From<&Destination> for Destination {
+    fn from(destination: &Destination) -> Self {
+        destination.clone()
+    }
+}

@@ -1,0 +1,260 @@
+//! The task that rings a group.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use genesis_channel::{Channel, HangupGuard};
+use genesis_client::proto::HangupCause;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::call::{Called, End, Plan, Shared, Stop, call};
+use super::mode::Order;
+use super::outcome::{Outcome, Report};
+use super::ringing::{Decided, Gone, RingStep};
+use crate::balance::Load;
+use crate::{Error, ErrorKind, Result};
+
+/// A ring under way.
+pub(super) struct Driver {
+    pub(super) shared: Shared,
+    pub(super) plans: Vec<Arc<Plan>>,
+    pub(super) order: Order,
+    pub(super) loser_cause: HangupCause,
+    pub(super) stop: watch::Sender<Option<Stop>>,
+}
+
+/// Whom the ring tells of its end.
+pub(super) struct Told {
+    /// Set, or its sender dropped, when nobody wants the ring any more.
+    pub(super) given_up: oneshot::Receiver<()>,
+    pub(super) decided: oneshot::Sender<Result<Decided>>,
+    /// Set when nothing is left of those who did not win.
+    pub(super) gone: watch::Sender<Option<Gone>>,
+}
+
+/// How a ring ended.
+enum Verdict {
+    Won(Box<Winner>),
+    /// All have failed.
+    Nobody,
+    TimedOut,
+    GivenUp,
+    /// The connection was lost for good, or whom to call could not be chosen.
+    Failed(Error),
+}
+
+struct Winner {
+    channel: Channel,
+    index: usize,
+    load: Option<Load>,
+}
+
+/// What there is of a ring.
+struct State {
+    reports: Vec<Report>,
+    running: FuturesUnordered<BoxFuture<'static, Called>>,
+    /// Hanging up those that nobody wants any more; gives the legs that could not be.
+    leaving: JoinSet<Vec<String>>,
+    may_still_ring: Vec<String>,
+}
+
+impl Driver {
+    /// Rings until it is decided, tells the result, and goes on until the losers are gone.
+    pub(super) async fn run(self, mut told: Told) {
+        let mut state = State {
+            reports: self.not_tried(),
+            running: FuturesUnordered::new(),
+            leaving: JoinSet::new(),
+            may_still_ring: Vec::new(),
+        };
+        let Self {
+            shared,
+            plans,
+            order,
+            loser_cause,
+            stop,
+        } = self;
+        let ringing = ring(&shared, &plans, order, &mut state);
+        let verdict = tokio::select! {
+            biased;
+            _ = &mut told.given_up => Verdict::GivenUp,
+            verdict = ringing => verdict,
+        };
+        let duration = shared.began.elapsed();
+        stop.send_replace(Some(match verdict {
+            Verdict::Won(_) => Stop::Won,
+            Verdict::TimedOut | Verdict::Nobody => Stop::TimedOut,
+            Verdict::GivenUp | Verdict::Failed(_) => Stop::GivenUp,
+        }));
+        // each of them ends at once by that
+        while let Some(called) = state.running.next().await {
+            state.settle(called, &shared);
+        }
+        // no more events
+        drop(shared);
+        let winner = match verdict {
+            Verdict::Won(winner) => Some(*winner),
+            Verdict::TimedOut | Verdict::Nobody => None,
+            Verdict::GivenUp => return state.finish(&told.gone).await,
+            Verdict::Failed(error) => {
+                let error = match error.is_disconnected() {
+                    // those who were being hung up end at once, too
+                    true => {
+                        state.left().await;
+                        error.with_may_still_ring(state.may_still_ring.clone())
+                    }
+                    false => error,
+                };
+                let _ = told.decided.send(Err(error));
+                return state.finish(&told.gone).await;
+            }
+        };
+        let answer = winner.map(|winner| {
+            if let Some(load) = winner.load {
+                tokio::spawn(keep_until_the_end(load, winner.channel.clone()));
+            }
+            // taken off when somebody takes the channel
+            let guard: HangupGuard = winner.channel.hangup_on_drop(loser_cause);
+            (winner.index, guard)
+        });
+        let decided = Decided {
+            answer,
+            reports: std::mem::take(&mut state.reports),
+            duration,
+        };
+        let _ = told.decided.send(Ok(decided));
+        state.finish(&told.gone).await;
+    }
+
+    fn not_tried(&self) -> Vec<Report> {
+        let plans = self.plans.iter().enumerate();
+        plans
+            .map(|(index, plan)| Report::not_tried(index, &plan.name))
+            .collect()
+    }
+}
+
+async fn ring(
+    shared: &Shared,
+    plans: &[Arc<Plan>],
+    mut order: Order,
+    state: &mut State,
+) -> Verdict {
+    let mut deadline = std::pin::pin!(tokio::time::sleep_until(shared.deadline));
+    loop {
+        while !order.is_empty() && (state.running.is_empty() || !order.one_at_a_time()) {
+            let next = tokio::select! {
+                biased;
+                next = order.next() => next,
+                () = &mut deadline => return Verdict::TimedOut,
+            };
+            let (index, load) = match next {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(error) => return Verdict::Failed(error),
+            };
+            let Some(plan) = plans.get(index) else { break };
+            let from = match order.one_at_a_time() {
+                true => Instant::now(),
+                false => shared.began,
+            };
+            let not_before = from.checked_add(plan.delay);
+            let not_before = not_before.filter(|at| *at < shared.deadline);
+            let calling = call(index, plan.clone(), not_before, load, shared.clone());
+            state.running.push(Box::pin(calling));
+        }
+        tokio::select! {
+            biased;
+            called = state.running.next() => match called {
+                Some(called) => {
+                    if let Some(verdict) = state.settle(called, shared) {
+                        return verdict;
+                    }
+                }
+                None => return Verdict::Nobody,
+            },
+            () = &mut deadline => return Verdict::TimedOut,
+        }
+    }
+}
+
+impl State {
+    /// Takes in how a call ended. Gives what that decides.
+    fn settle(&mut self, called: Called, shared: &Shared) -> Option<Verdict> {
+        let Called {
+            mut report,
+            load,
+            end,
+        } = called;
+        let (outcome, verdict) = match end {
+            End::Answered(channel) => {
+                let index = report.index;
+                let winner = Winner {
+                    channel,
+                    index,
+                    load,
+                };
+                (Outcome::Answered, Some(Verdict::Won(Box::new(winner))))
+            }
+            End::Over(outcome) => (outcome, None),
+            End::HangUp(outcome, left) => {
+                self.leaving.spawn(async move {
+                    let legs = left.hang_up().await;
+                    if let Some(load) = load {
+                        // what cannot be given back now is given back later
+                        let _ = load.release().await;
+                    }
+                    legs
+                });
+                (outcome, None)
+            }
+            End::Broken(error) => {
+                self.may_still_ring
+                    .extend(error.may_still_ring().iter().cloned());
+                let reason = shared.client.close_reason();
+                let reason = reason.map_or_else(|| error.to_string(), |reason| reason.to_string());
+                let text = format!("the connection to the switch was lost for good: {reason}");
+                let lost = Error::new(ErrorKind::Disconnected, text.clone()).with_source(error);
+                (Outcome::Error(text), Some(Verdict::Failed(lost)))
+            }
+        };
+        if outcome != Outcome::NotTried {
+            shared.tell(report.index, RingStep::Ended(outcome.clone()));
+        }
+        report.outcome = outcome;
+        let place = report.index;
+        if let Some(slot) = self.reports.get_mut(place) {
+            *slot = report;
+        }
+        verdict
+    }
+
+    /// Waits until those who are being hung up are gone.
+    async fn left(&mut self) {
+        while let Some(left) = self.leaving.join_next().await {
+            self.may_still_ring.extend(left.unwrap_or_default());
+        }
+    }
+
+    async fn finish(mut self, gone: &watch::Sender<Option<Gone>>) {
+        self.left().await;
+        gone.send_replace(Some(self.may_still_ring));
+    }
+}
+
+/// Keeps the count of a call until the call ends, or nothing more can be heard of it.
+async fn keep_until_the_end(load: Load, channel: Channel) {
+    if let Err(error) = load.answered(channel.uuid()).await {
+        let uuid = channel.uuid();
+        tracing::warn!(%error, uuid, "the balancer does not know yet which call this count is for");
+    }
+    while channel.ended_with().await.is_err() && channel.client().ready().await.is_ok() {
+        // the link is back, and the channel hears of it next
+        tokio::task::yield_now().await;
+    }
+    let _ = load.release().await;
+}

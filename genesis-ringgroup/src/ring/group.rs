@@ -1,0 +1,399 @@
+//! [`RingGroup`]: who is called, and how.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use genesis_channel::{OriginateOptions, Pace};
+use genesis_client::Client;
+use genesis_client::proto::HangupCause;
+use genesis_client::proto::dial::{DialString, Target};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::Destination;
+use super::call::{Plan, Shared};
+use super::drive::{Driver, Told};
+use super::mode::{Order, RingMode, drawn, rotated};
+use super::ringing::{Ring, Ringing};
+use crate::balance::{LoadBalancer, MAX_DESTINATIONS, MemoryBalancer};
+use crate::{Error, ErrorKind, Result};
+
+/// The longest ring, and the longest time of a destination.
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+const UUID: &str = "origination_uuid";
+
+/// Destinations that are called together: the channel of the one that answers is what comes of it.
+///
+/// Defaults: [`RingMode::Parallel`], 60 seconds, the answered call is parked, everybody else is hung
+/// up with LOSE_RACE, and as many originates a second as the switch allows. At most 10,000
+/// destinations.
+///
+/// A destination that rejects, is busy, is not registered or fails in any other way has not
+/// answered, and early media is no answer either. When all have failed, the ring is over at once.
+/// Whoever did not win is hung up in every case: when somebody answers, when the time is up, when the
+/// ring fails or is given up, and after the connection was lost and made again. If this process dies,
+/// the switch ends the calls two to three seconds after the ring would have.
+///
+/// Clones share the place of [`RingMode::RoundRobin`], the random numbers, and the counts of the
+/// balancer.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use genesis_ringgroup::{Destination, RingGroup, RingMode};
+///
+/// # async fn example(client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+/// let group = RingGroup::new(["user/1000", "user/1001"])
+///     .destination(Destination::new("user/1002").delay(Duration::from_secs(10)))
+///     .mode(RingMode::Parallel)
+///     .timeout(Duration::from_secs(30))
+///     .caller_id("Sales", "3200");
+///
+/// let ring = group.ring(&client).await?;
+/// match ring.channel() {
+///     Some(channel) => println!("{} is up: {ring}", channel.uuid()),
+///     None => println!("{ring}"), // nobody answered: user/1000 busy (USER_BUSY), …
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RingGroup {
+    destinations: Vec<Destination>,
+    mode: RingMode,
+    timeout: Duration,
+    originate: OriginateOptions,
+    /// A Unique-ID that was set for all; it can only be right for a group of one.
+    uuid: Option<String>,
+    loser_cause: HangupCause,
+    pace: Pace,
+    balancer: Arc<dyn LoadBalancer>,
+    turn: Arc<AtomicUsize>,
+    random: Arc<Mutex<fastrand::Rng>>,
+}
+
+impl RingGroup {
+    /// A group of these destinations.
+    pub fn new<D: Into<Destination>>(destinations: impl IntoIterator<Item = D>) -> Self {
+        Self {
+            destinations: destinations.into_iter().map(Into::into).collect(),
+            mode: RingMode::default(),
+            timeout: Duration::from_secs(60),
+            originate: OriginateOptions::new(),
+            uuid: None,
+            loser_cause: HangupCause::LoseRace,
+            pace: Pace::default(),
+            balancer: Arc::new(MemoryBalancer::new()),
+            turn: Arc::default(),
+            random: Arc::new(Mutex::new(fastrand::Rng::new())),
+        }
+    }
+
+    /// Adds a destination at the end of the list.
+    #[must_use]
+    pub fn destination(mut self, destination: impl Into<Destination>) -> Self {
+        self.destinations.push(destination.into());
+        self
+    }
+
+    /// Who rings when; default [`RingMode::Parallel`].
+    #[must_use]
+    pub fn mode(mut self, mode: RingMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// How long the whole ring may last, up to a day; default 60 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets a variable on all legs of all destinations.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        if name == UUID {
+            self.uuid = Some(value.clone());
+        }
+        self.originate = self.originate.variable(name, value);
+        self
+    }
+
+    /// The caller id that the called parties see: name and number.
+    #[must_use]
+    pub fn caller_id(mut self, name: impl Into<String>, number: impl Into<String>) -> Self {
+        self.originate = self.originate.caller_id(name, number);
+        self
+    }
+
+    /// What the answered call does: one application. Default `park`.
+    #[must_use]
+    pub fn application(mut self, name: impl Into<String>, argument: impl Into<String>) -> Self {
+        self.originate = self.originate.application(name, argument);
+        self
+    }
+
+    /// What the answered call does: an extension of the dialplan.
+    #[must_use]
+    pub fn extension(mut self, extension: impl Into<String>) -> Self {
+        self.originate = self.originate.extension(extension);
+        self
+    }
+
+    /// What the answered call does.
+    #[must_use]
+    pub fn target(mut self, target: Target) -> Self {
+        self.originate = self.originate.target(target);
+        self
+    }
+
+    /// The dialplan and the context in which the extension is looked up.
+    #[must_use]
+    pub fn dialplan(mut self, dialplan: impl Into<String>, context: impl Into<String>) -> Self {
+        self.originate = self.originate.dialplan(dialplan, context);
+        self
+    }
+
+    /// The cause that everybody is hung up with who did not win; default LOSE_RACE.
+    #[must_use]
+    pub fn loser_cause(mut self, cause: HangupCause) -> Self {
+        self.loser_cause = cause;
+        self
+    }
+
+    /// How many legs a second are called over one connection, by all rings over it together; default
+    /// what the switch allows ([`Pace::OfTheSwitch`]).
+    #[must_use]
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// What counts the calls in [`RingMode::Balancing`]; default counts of this group and its clones,
+    /// in memory. The other modes count nothing.
+    #[must_use]
+    pub fn balancer(mut self, balancer: Arc<dyn LoadBalancer>) -> Self {
+        self.balancer = balancer;
+        self
+    }
+
+    /// Makes the orders that [`RingMode::WeightedRandom`] draws the same in every run; for tests.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
+        self
+    }
+
+    /// The destinations, in the order of the list.
+    pub fn destinations(&self) -> &[Destination] {
+        &self.destinations
+    }
+
+    /// Rings until somebody answers, all have failed, or the time is up.
+    ///
+    /// Works over an inbound connection and over a `full` outbound socket
+    /// ([`Session::client`](genesis_client::Session::client)). The result comes at once; those who
+    /// lost are hung up in the background, and [`Ring::losers_gone`] waits for that. Until then the
+    /// connection is kept open. In [`RingMode::Balancing`] it is kept open until the answered call has
+    /// ended, because the call counts until then.
+    ///
+    /// That nobody answered is no error: the [`Ring`] says what became of each.
+    ///
+    /// # Errors
+    ///
+    /// * [`ErrorKind::InvalidArgument`], before anything is sent: a destination, a variable or an
+    ///   option cannot be used; the text names the destination.
+    /// * [`ErrorKind::Channel`], before anything is sent: the outbound socket is not `full`.
+    /// * [`ErrorKind::Disconnected`]: the connection was lost for good. The legs that nobody could hang
+    ///   up are in [`Error::may_still_ring`].
+    /// * What [`LoadBalancer::choose`] gives, in [`RingMode::Balancing`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future at any moment hangs everybody up.
+    pub async fn ring(&self, client: &Client) -> Result<Ring> {
+        self.begin(client, false)?.result().await
+    }
+
+    /// Starts to ring, in a task of its own. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ring`](Self::ring) that come before anything is sent.
+    pub fn start(&self, client: &Client) -> Result<Ringing> {
+        self.begin(client, true)
+    }
+
+    fn begin(&self, client: &Client, watched: bool) -> Result<Ringing> {
+        let runtime = Handle::try_current().map_err(|error| {
+            invalid("a ring group was started outside a tokio runtime; start it inside one")
+                .with_source(error)
+        })?;
+        if let Some(mode) = client.socket_mode()
+            && !mode.is_full()
+        {
+            return Err(Error::new(
+                ErrorKind::Channel,
+                "a ring group needs a `full` outbound socket; write `socket HOST:PORT async full` \
+                 in the dialplan",
+            ));
+        }
+        let plans = self.plans()?;
+        let (events, stream) = match watched {
+            true => {
+                let (events, stream) = mpsc::unbounded_channel();
+                (Some(events), Some(stream))
+            }
+            false => (None, None),
+        };
+        let (stop, stopped) = watch::channel(None);
+        let (decided, result) = oneshot::channel();
+        let (give_up, given_up) = oneshot::channel();
+        let (gone, all_gone) = watch::channel(None);
+        let began = Instant::now();
+        let driver = Driver {
+            shared: Shared {
+                client: client.clone(),
+                began,
+                deadline: began + self.timeout,
+                pace: self.pace,
+                stop: stopped,
+                events,
+            },
+            plans,
+            order: self.order(),
+            loser_cause: self.loser_cause.clone(),
+            stop,
+        };
+        runtime.spawn(driver.run(Told {
+            given_up,
+            decided,
+            gone,
+        }));
+        Ok(Ringing {
+            events: stream,
+            decided: result,
+            given_up: Some(give_up),
+            gone: all_gone,
+            loser_cause: self.loser_cause.clone(),
+        })
+    }
+
+    /// Checks everything, so that a mistake in the last destination is told before the first one
+    /// rings.
+    fn plans(&self) -> Result<Vec<Arc<Plan>>> {
+        let count = self.destinations.len();
+        if count == 0 {
+            return Err(invalid("there is no destination to ring; add one"));
+        }
+        if count > MAX_DESTINATIONS {
+            return Err(invalid(format!(
+                "{count} destinations are too many to ring; at most {MAX_DESTINATIONS} are allowed"
+            )));
+        }
+        check_time("the ring", self.timeout)?;
+        let base = self.originate.clone().pace(Pace::Unlimited);
+        let base = base.cancel_cause(self.loser_cause.clone());
+        let mut uuids = HashMap::new();
+        let mut plans = Vec::with_capacity(count);
+        for (index, destination) in self.destinations.iter().enumerate() {
+            let plan = plan(destination, base.clone()).map_err(|error| {
+                let text = format!("destination {index} ({}): {error}", destination.dial);
+                invalid(text).with_source(error)
+            })?;
+            for leg in plan.dial.legs() {
+                let chosen = leg.leg().variables().get(UUID);
+                let chosen = chosen.or(destination.uuid()).or(self.uuid.as_deref());
+                if let Some(uuid) = chosen.or_else(|| leg.variable(UUID))
+                    && let Some(other) = uuids.insert(uuid.to_owned(), index)
+                {
+                    return Err(invalid(format!(
+                        "destination {index} ({}) has the same Unique-ID {uuid} as destination \
+                         {other}; give each its own, or none",
+                        destination.dial
+                    )));
+                }
+            }
+            plans.push(Arc::new(plan));
+        }
+        Ok(plans)
+    }
+
+    fn order(&self) -> Order {
+        let count = self.destinations.len();
+        match self.mode {
+            RingMode::Parallel => Order::AtOnce((0..count).collect()),
+            RingMode::Sequential => Order::InTurn((0..count).collect()),
+            RingMode::RoundRobin => {
+                let first = self.turn.fetch_add(1, Ordering::Relaxed);
+                Order::InTurn(rotated(count, first))
+            }
+            RingMode::WeightedRandom => {
+                let weights: Vec<u32> = self.destinations.iter().map(|one| one.weight).collect();
+                let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+                Order::InTurn(drawn(&weights, &mut random))
+            }
+            RingMode::Balancing => Order::Balanced {
+                balancer: self.balancer.clone(),
+                left: (0..count).collect(),
+                names: self
+                    .destinations
+                    .iter()
+                    .map(|one| one.dial.clone())
+                    .collect(),
+            },
+        }
+    }
+}
+
+fn plan(destination: &Destination, options: OriginateOptions) -> Result<Plan> {
+    if let Some(timeout) = destination.timeout {
+        check_time("it", timeout)?;
+    }
+    let dial = DialString::parse(&destination.dial).map_err(|error| {
+        let text = error.to_string();
+        invalid(text).with_source(error)
+    })?;
+    let options = options.variables(destination.variables.iter().cloned());
+    options.check(&dial)?;
+    let legs = dial.legs().filter(|leg| leg.attempt() == 0).count();
+    Ok(Plan {
+        name: destination.dial.clone(),
+        dial,
+        options,
+        delay: destination.delay,
+        timeout: destination.timeout,
+        legs,
+    })
+}
+
+fn check_time(who: &str, time: Duration) -> Result<()> {
+    if time.is_zero() || time > MAX_TIMEOUT {
+        return Err(invalid(format!(
+            "{who} cannot ring for {time:?}; more than nothing and at most a day is allowed"
+        )));
+    }
+    Ok(())
+}
+
+fn invalid(text: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidArgument, text)
+}
+
+impl fmt::Debug for RingGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RingGroup")
+            .field("destinations", &self.destinations)
+            .field("mode", &self.mode)
+            .field("timeout", &self.timeout)
+            .field("loser_cause", &self.loser_cause)
+            .field("pace", &self.pace)
+            .field("balancer", &self.balancer)
+            .finish_non_exhaustive()
+    }
+}
