@@ -16,4 +16,6 @@ pub use genesis_channel as channel;
 pub use queue::{Queue, Semaphore, Slot, SlotOptions, Ticket};
 #[cfg(feature = "redis")]
 pub use redis::RedisOptions;
-pub use ring::{Destination, Outcome, Report, Ring, RingEvent, RingGroup, RingMode, RingStep, Ringing};
+pub use ring::{
+    Destination, Outcome, Report, Ring, RingEvent, RingGroup, RingMode, RingStep, Ringing,
+};
