@@ -1,0 +1,377 @@
+//! Queues on a real Redis: what happens between two handles, and on bad days.
+#![cfg(feature = "redis")]
+
+mod proxy;
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use genesis_ringgroup::queue::{Queue, QueueState, SlotOptions};
+use genesis_ringgroup::{ErrorKind, RedisOptions};
+use proxy::Proxy;
+use redis_server::{Data, RedisServer};
+
+const ID: &str = "support";
+const LEASE: Duration = Duration::from_millis(400);
+/// Far more than anything should take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn connect(url: String) -> Queue {
+    let options = RedisOptions::new(url).lease(LEASE);
+    Queue::redis(options).await.unwrap()
+}
+
+fn named(item: &str) -> SlotOptions {
+    SlotOptions::new().item_id(item).timeout(PATIENCE)
+}
+
+async fn state(queue: &Queue) -> (usize, usize, usize) {
+    let state = queue.state(ID).await.unwrap();
+    (state.depth, state.in_use, state.limit)
+}
+
+/// Waits until the queue is as given.
+async fn becomes(queue: &Queue, depth: usize, in_use: usize) {
+    let mut states = queue.watch(ID).unwrap();
+    let fits = async {
+        while let Some(state) = states.next().await {
+            if (state.depth, state.in_use) == (depth, in_use) {
+                return;
+            }
+        }
+        panic!("the watch ended");
+    };
+    let waited = tokio::time::timeout(PATIENCE, fits).await;
+    if waited.is_err() {
+        panic!("not {:?}: {:?}", (depth, in_use), queue.state(ID).await);
+    }
+}
+
+fn redis(server: &RedisServer) -> redis::Connection {
+    let client = redis::Client::open(server.url()).unwrap();
+    client.get_connection().unwrap()
+}
+
+/// How often each command was called by clients or scripts, since the last reset.
+fn calls(connection: &mut redis::Connection) -> BTreeMap<String, u64> {
+    let info: String = redis::cmd("INFO")
+        .arg("commandstats")
+        .query(connection)
+        .unwrap();
+    let stat = |line: &str| {
+        let (name, numbers) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        Some((name.to_owned(), numbers.split(',').next()?.parse().ok()?))
+    };
+    info.lines().filter_map(stat).collect()
+}
+
+#[tokio::test]
+async fn two_handles_share_a_line() {
+    let server = RedisServer::start();
+    let one = connect(server.url()).await;
+    let two = connect(server.url()).await;
+    assert_eq!(state(&one).await, (0, 0, 1));
+    let mut states = two.watch(ID).unwrap();
+    assert_eq!(states.next().await, Some(QueueState::new(0, 0, 1)));
+    let slot = one.slot(ID, named("a")).await.unwrap();
+    becomes(&two, 0, 1).await;
+    let b = two.enter(ID, named("b")).await.unwrap();
+    let c = one.enter(ID, named("c")).await.unwrap();
+    let mut positions = c.watch();
+    assert_eq!(positions.next().await, Some(2));
+    let items = two.items(ID).await.unwrap();
+    let items: Vec<_> = items
+        .iter()
+        .map(|i| (i.item.as_str(), i.position))
+        .collect();
+    assert_eq!(items, [("a", 0), ("b", 1), ("c", 2)]);
+    slot.release().await.unwrap();
+    let b = b.slot().await.unwrap();
+    assert_eq!(positions.next().await, Some(1));
+    drop(b);
+    assert_eq!(positions.next().await, Some(0));
+    let c = c.slot().await.unwrap();
+    assert_eq!(c.ahead(), 1);
+    // a timeout leaves the line, and an item is in once
+    let late = two
+        .slot(ID, named("d").timeout(Duration::from_millis(30)))
+        .await;
+    assert!(late.unwrap_err().is_timeout());
+    assert_eq!(state(&two).await, (0, 1, 1));
+    let twice = two.enter(ID, named("c")).await.unwrap_err();
+    assert_eq!(*twice.kind(), ErrorKind::InvalidArgument);
+    let full = two.enter(ID, named("e").max_waiting(0)).await.unwrap_err();
+    assert_eq!(*full.kind(), ErrorKind::LimitExceeded);
+    // a future that is dropped leaves the line, whenever
+    {
+        let waiting = two.slot(ID, named("f"));
+        let waited = tokio::time::timeout(Duration::from_millis(20), waiting).await;
+        assert!(waited.is_err());
+    }
+    becomes(&one, 0, 1).await;
+    // the watcher saw the last of it
+    let last = loop {
+        let seen = states.next().await.unwrap();
+        if (seen.depth, seen.in_use) == (0, 1) {
+            break seen;
+        }
+    };
+    assert_eq!(last.limit, 1);
+}
+
+#[tokio::test]
+async fn the_limit_changes_for_all_at_once() {
+    let server = RedisServer::start();
+    let one = connect(server.url()).await;
+    let two = connect(server.url()).await;
+    one.set_limit(ID, 0).await.unwrap();
+    let mut tickets = Vec::new();
+    for queue in [&one, &two, &one, &two] {
+        tickets.push(queue.enter(ID, SlotOptions::new().limit(4)).await.unwrap());
+    }
+    assert_eq!(state(&one).await, (4, 0, 0));
+    two.set_limit(ID, 3).await.unwrap();
+    becomes(&one, 1, 3).await;
+    for ticket in &mut tickets[..3] {
+        ticket.granted().await.unwrap();
+    }
+    one.set_limit(ID, 1).await.unwrap();
+    assert_eq!(state(&two).await, (1, 3, 1));
+    tickets.remove(0).leave().await.unwrap();
+    assert_eq!(state(&two).await, (1, 2, 1));
+    two.unset_limit(ID).await.unwrap();
+    assert_eq!(state(&one).await, (0, 3, 4));
+}
+
+#[tokio::test]
+async fn whoever_drops_its_last_handle_gives_everything_back() {
+    let server = RedisServer::start();
+    let other = connect(server.url()).await;
+    // a lease that is longer than the test
+    let options = RedisOptions::new(server.url()).lease(Duration::from_secs(3));
+    let queue = Queue::redis(options).await.unwrap();
+    let slot = queue.slot(ID, named("a")).await.unwrap();
+    let ticket = queue.enter(ID, named("b")).await.unwrap();
+    let entering = queue.enter(ID, named("c"));
+    assert_eq!(state(&other).await, (1, 1, 1));
+    drop(entering);
+    let began = Instant::now();
+    drop((slot, ticket, queue));
+    becomes(&other, 0, 0).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn waiting_sends_nothing_but_renewals() {
+    let server = RedisServer::start();
+    let one = connect(server.url()).await;
+    let two = connect(server.url()).await;
+    let mut connection = redis(&server);
+    let mut reset = || {
+        redis::cmd("CONFIG")
+            .arg("RESETSTAT")
+            .exec(&mut connection)
+            .unwrap();
+    };
+    // nothing in any queue; this is the one thing that only time can show
+    reset();
+    tokio::time::sleep(LEASE * 2).await;
+    let mut connection = redis(&server);
+    let idle = calls(&mut connection);
+    assert_eq!(idle.get("evalsha"), None, "{idle:?}");
+
+    // one holds, a hundred wait
+    let slot = one.slot(ID, named("a")).await.unwrap();
+    let mut tickets = Vec::new();
+    for _ in 0..50 {
+        tickets.push(one.enter(ID, SlotOptions::new()).await.unwrap());
+        tickets.push(two.enter(ID, SlotOptions::new()).await.unwrap());
+    }
+    let stat = redis::cmd("CONFIG").arg("RESETSTAT").to_owned();
+    stat.exec(&mut connection).unwrap();
+    let began = Instant::now();
+    tokio::time::sleep(LEASE * 5).await;
+    let busy = calls(&mut connection);
+    let renewals = began.elapsed().as_secs_f64() / (LEASE / 3).as_secs_f64();
+    let evalsha = busy.get("evalsha").copied().unwrap_or_default();
+    let most = 2 * (renewals.floor() as u64 + 1);
+    assert!(
+        (most / 2..=most).contains(&evalsha),
+        "{evalsha} of {most}: {busy:?}"
+    );
+    let publishes = ["publish", "subscribe", "get", "ping"];
+    for command in publishes {
+        assert_eq!(busy.get(command), None, "{busy:?}");
+    }
+    assert!(!slot.is_lost());
+}
+
+#[tokio::test]
+async fn a_grant_wakes_and_is_not_polled_for() {
+    let server = RedisServer::start();
+    // renewals come far too late to be what wakes
+    let lease = Duration::from_secs(30);
+    let quick = connect(server.url()).await;
+    drop(quick.slot(ID, named("a")).await.unwrap());
+    let options = || RedisOptions::new(server.url()).lease(lease);
+    let one = Queue::redis(options()).await.unwrap();
+    let two = Queue::redis(options()).await.unwrap();
+    // the queue is there already: it does not matter that the server is young for this lease
+    let mut connection = redis(&server);
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+    assert!(
+        keys.iter()
+            .all(|key| key.starts_with("genesis:queue:{support}:")),
+        "{keys:?}"
+    );
+    let holder = quick.slot(ID, named("b")).await.unwrap();
+    let mut c = one.enter(ID, named("c")).await.unwrap();
+    let mut d = two.enter(ID, named("d")).await.unwrap();
+    let began = Instant::now();
+    drop(holder);
+    c.granted().await.unwrap();
+    drop(c);
+    d.granted().await.unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn everything_expires() {
+    let server = RedisServer::start();
+    let queue = connect(server.url()).await;
+    let slot = queue.slot(ID, named("a")).await.unwrap();
+    let _waiting = queue.enter(ID, named("b")).await.unwrap();
+    let mut connection = redis(&server);
+    let lives = |connection: &mut redis::Connection| {
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(connection).unwrap();
+        let life = |key| {
+            let life: i64 = redis::cmd("PTTL").arg(&key).query(connection).unwrap();
+            (key, life)
+        };
+        keys.into_iter().map(life).collect::<Vec<_>>()
+    };
+    let all = lives(&mut connection);
+    assert_eq!(all.len(), 5, "{all:?}");
+    assert!(
+        all.iter().all(|(_, life)| (1..=86_400_000).contains(life)),
+        "{all:?}"
+    );
+    // an empty queue is worth nothing
+    drop(_waiting);
+    slot.release().await.unwrap();
+    becomes(&queue, 0, 0).await;
+    let rest = lives(&mut connection);
+    let two_leases = i64::try_from((LEASE * 2).as_millis()).unwrap();
+    assert!(
+        rest.iter().all(|(_, life)| (1..=two_leases).contains(life)),
+        "{rest:?}"
+    );
+}
+
+#[tokio::test]
+async fn without_redis_there_are_errors_with_words_and_later_everything_works() {
+    let mut server = RedisServer::start();
+    let options = RedisOptions::new(server.url())
+        .lease(LEASE)
+        .command_timeout(Duration::from_millis(200))
+        .outage(Duration::from_millis(600));
+    let queue = Queue::redis(options.clone()).await.unwrap();
+    let slot = queue.slot(ID, named("a")).await.unwrap();
+    let waiting = queue.enter(ID, named("b")).await.unwrap();
+    server.kill();
+    let began = Instant::now();
+    for error in [
+        queue.depth(ID).await.unwrap_err(),
+        queue.slot(ID, named("c")).await.unwrap_err(),
+        Queue::redis(options).await.unwrap_err(),
+    ] {
+        assert!(error.is_backend());
+        let text = error.to_string();
+        assert!(
+            text.contains("Redis at 127.0.0.1:") && text.contains("is it running?"),
+            "{text}"
+        );
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
+    // the holder fences itself, the waiter gives up after the outage
+    tokio::time::timeout(PATIENCE, slot.lost()).await.unwrap();
+    let error = tokio::time::timeout(PATIENCE, waiting.slot())
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(error.is_backend(), "{error}");
+    let error = slot.release().await.unwrap_err();
+    assert!(error.is_lost(), "{error}");
+    server.start_again(Data::Lost);
+    let again = queue.slot(ID, named("a")).await.unwrap();
+    assert_eq!(state(&queue).await, (0, 1, 1));
+    again.release().await.unwrap();
+}
+
+#[tokio::test]
+async fn deleted_keys_are_claimed_again() {
+    let server = RedisServer::start();
+    let one = connect(server.url()).await;
+    let two = connect(server.url()).await;
+    let holder = one.slot(ID, named("a")).await.unwrap();
+    let _b = two.enter(ID, named("b")).await.unwrap();
+    let _c = one.enter(ID, named("c")).await.unwrap();
+    redis::cmd("FLUSHALL").exec(&mut redis(&server)).unwrap();
+    becomes(&one, 2, 1).await;
+    let items = two.items(ID).await.unwrap();
+    let items: Vec<_> = items
+        .iter()
+        .map(|i| (i.item.as_str(), i.position))
+        .collect();
+    assert_eq!(items, [("a", 0), ("b", 1), ("c", 2)]);
+    assert!(!holder.is_lost());
+}
+
+/// The connection dies when the n-th answer is on its way, that is: after the script ran.
+#[tokio::test]
+async fn an_answer_that_is_lost_leaks_no_place_and_takes_no_second() {
+    let server = RedisServer::start();
+    let direct = connect(server.url()).await;
+    drop(direct.slot(ID, named("warm-up")).await.unwrap());
+    let proxy = Proxy::start(server.port()).await;
+    let queue = connect(proxy.url()).await;
+    let limit = 2;
+    for answer in 0..12 {
+        proxy.lose_answer_after(answer);
+        let options = |item: &str| named(item).limit(limit);
+        let a = queue.slot(ID, options("a")).await.unwrap();
+        let b = queue.slot(ID, options("b")).await.unwrap();
+        let mut c = queue.enter(ID, options("c")).await.unwrap();
+        let d = queue.enter(ID, options("d")).await.unwrap();
+        let seen = direct.items(ID).await.unwrap();
+        let seen: Vec<_> = seen.iter().map(|i| (i.item.as_str(), i.position)).collect();
+        assert_eq!(
+            seen,
+            [("a", 0), ("b", 0), ("c", 1), ("d", 2)],
+            "answer {answer}"
+        );
+        drop(a);
+        c.granted().await.unwrap();
+        d.leave().await.unwrap();
+        b.release().await.unwrap();
+        drop(c);
+        becomes(&direct, 0, 0).await;
+        // nothing else has to happen for it
+        assert_eq!(queue.state(ID).await.unwrap().in_use, 0);
+    }
+    assert!(proxy.cuts() > 8, "only {} answers were lost", proxy.cuts());
+}

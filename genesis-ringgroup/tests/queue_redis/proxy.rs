@@ -1,0 +1,75 @@
+//! Something between a client and Redis that breaks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Passes everything on, until told otherwise.
+pub(crate) struct Proxy {
+    port: u16,
+    /// How many more answers pass; then one is swallowed and its connection ends.
+    answers: Arc<AtomicI64>,
+    cuts: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    pub(crate) async fn start(redis: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Self {
+            port: listener.local_addr().unwrap().port(),
+            answers: Arc::new(AtomicI64::new(i64::MAX)),
+            cuts: Arc::new(AtomicUsize::new(0)),
+        };
+        let (answers, cuts) = (Arc::clone(&proxy.answers), Arc::clone(&proxy.cuts));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (answers, cuts) = (Arc::clone(&answers), Arc::clone(&cuts));
+                tokio::spawn(async move {
+                    if let Ok(server) = TcpStream::connect(("127.0.0.1", redis)).await {
+                        pass(client, server, &answers, &cuts).await;
+                    }
+                });
+            }
+        });
+        proxy
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// So many answers pass, the next one is lost with its connection, and then all pass again.
+    pub(crate) fn lose_answer_after(&self, answers: i64) {
+        self.answers.store(answers, Ordering::SeqCst);
+    }
+
+    pub(crate) fn cuts(&self) -> usize {
+        self.cuts.load(Ordering::SeqCst)
+    }
+}
+
+async fn pass(client: TcpStream, server: TcpStream, answers: &AtomicI64, cuts: &AtomicUsize) {
+    // the end of either side is the end of both
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let there = tokio::io::copy(&mut from_client, &mut to_server);
+    let back = async {
+        let mut bytes = vec![0; 65_536];
+        while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
+            if answers.fetch_sub(1, Ordering::SeqCst) == 0 {
+                answers.store(i64::MAX, Ordering::SeqCst);
+                cuts.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+            if to_client.write_all(&bytes[..count]).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        _ = there => {}
+        () = back => {}
+    }
+}
