@@ -144,6 +144,10 @@ impl Channel {
         (!self.0.own).then(|| self.uuid())
     }
 
+    pub(crate) fn is_own(&self) -> bool {
+        self.0.own
+    }
+
     /// `Channel-State`; CS_NEW until an event has told.
     pub fn state(&self) -> ChannelState {
         self.with(|state| state.state.clone())

@@ -158,7 +158,7 @@ async fn without_full_what_the_mode_does_not_allow_names_the_mode() {
         for (what, result) in refused {
             let error = result.unwrap_err();
             assert!(error.is_mode(), "{what} over {mode:?}: {error:?}");
-            assert!(error.to_string().contains("`full`"), "{error}");
+            assert!(error.to_string().contains("full`"), "{error}");
         }
         // and these work
         channel.set_variable("note", "it's").await.unwrap();
@@ -555,4 +555,19 @@ async fn a_recording_of_the_caller_ends_by_its_limit() {
         .unwrap();
     soon(recorded.complete()).await.unwrap();
     assert_eq!(start.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_thread_serves_the_socket_cannot_be_bridged_with_one_that_is_up() {
+    let (_sim, session) = session("full").await;
+    let channel = Channel::from_session(&session).await.unwrap();
+    let other = originate(session.client(), "sim/answer").await;
+    let error = channel.bridge(&other).await.unwrap_err();
+    assert!(
+        error.is_mode() && error.to_string().contains("`async full`"),
+        "{error}"
+    );
+    // with somebody who is called for it, it can
+    let bridging = channel.bridge("sim/answer?hangup_after=2s").await.unwrap();
+    drop(bridging);
 }

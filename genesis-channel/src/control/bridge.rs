@@ -71,8 +71,9 @@ pub struct Bridge {
 
 impl Channel {
     /// Connects the call with another: a channel or session that is up (`uuid_bridge`, which needs an
-    /// inbound connection or `full`), or somebody who is called for it (the application `bridge`).
-    /// Returns when the switch has taken the command.
+    /// inbound connection or `async full`: on a sync socket the call's own thread serves the socket
+    /// and cannot be bridged), or somebody who is called for it (the application `bridge`). Returns
+    /// when the switch has taken the command.
     ///
     /// When nobody answers the dial string, the switch ends this call too, with the same cause,
     /// unless the channel variable `continue_on_fail` is `true` (mod_dptools.c,
@@ -116,6 +117,13 @@ impl Channel {
                 });
             }
         };
+        let mode = self.client().socket_mode();
+        if self.is_own() && mode.is_some_and(|mode| !mode.is_async()) {
+            return Err(Error::mode(
+                "bridging this call with one that is up",
+                "async full",
+            ));
+        }
         self.uuid_api("uuid_bridge", &other).await?;
         Ok(Bridging {
             channel: self.clone(),

@@ -204,6 +204,9 @@ impl Channel {
 
     /// Puts the call on hold. Needs an inbound connection or `full`.
     ///
+    /// A `loopback/` leg can be held but not taken off hold: its call state does not become HELD, and
+    /// the switch then refuses `uuid_hold off`.
+    ///
     /// # Errors
     ///
     /// As [`execute`](Self::execute); [`ErrorKind::Mode`](crate::ErrorKind::Mode).
