@@ -181,7 +181,7 @@ impl RedisStore {
         match timeout_at(deadline, answer).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(Failed {
-                again: error.is_io_error() || error.is_unrecoverable_error(),
+                again: passes(&error),
                 error: failure(&self.0.address, &error),
             }),
             Err(_) => {
@@ -226,8 +226,15 @@ impl fmt::Debug for RedisStore {
 
 struct Failed {
     error: Error,
-    /// The connection was lost or could not be made: another attempt may find it.
+    /// Another attempt may succeed.
     again: bool,
+}
+
+/// The connection was lost or could not be made, or the server says that it is not ready (it loads
+/// its data, or has lost its master).
+fn passes(error: &redis::RedisError) -> bool {
+    let not_ready = matches!(error.retry_method(), redis::RetryMethod::WaitAndRetry);
+    error.is_io_error() || error.is_unrecoverable_error() || not_ready
 }
 
 /// A manager that connects when it is first used.
