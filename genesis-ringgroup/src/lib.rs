@@ -11,6 +11,8 @@ mod redis;
 mod ring;
 
 pub use balance::{Choice, Load, LoadBalancer, MemoryBalancer};
+#[cfg(feature = "redis")]
+pub use balance::{RedisBalancer, WhenDown};
 pub use error::{Error, ErrorKind, Result};
 pub use genesis_channel as channel;
 pub use queue::{Queue, Semaphore, Slot, SlotOptions, Ticket};

@@ -116,7 +116,7 @@ async fn redis_that_goes_away_under_the_fallback_is_noticed_and_comes_back() {
 
 #[tokio::test]
 async fn a_restart_with_data_changes_nothing() {
-    let mut server = Server::start();
+    let mut server = Server::start_durable();
     let balancer = balancer(&server).await;
     let ringing = balancer.count("a").await.unwrap();
     let up = balancer.count("b").await.unwrap();

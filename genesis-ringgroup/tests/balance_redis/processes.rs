@@ -75,7 +75,7 @@ async fn processes_choosing_at_once_spread_evenly_and_the_killed_give_back() {
 #[tokio::test]
 async fn deaths_while_choosing_lose_no_count_and_leave_none() {
     for data_is_lost in [false, true] {
-        let mut server = Server::start();
+        let mut server = Server::start_durable();
         let judge = balancer(&server).await;
         let mut workers = Vec::new();
         for _ in 0..8 {
@@ -135,9 +135,10 @@ async fn nothing_is_polled_while_idle_and_every_key_expires() {
     // with a call: only renewals, one each third of the lease
     let before = scripts();
     let started = Instant::now();
-    until(before + 6, LEASE * 4, async || scripts()).await;
+    until(true, LEASE * 4, async || scripts() >= before + 6).await;
     let took = started.elapsed();
-    assert!(took >= LEASE * 5 / 3, "six renewals in {took:?}");
+    // five thirds of a lease, if the first one was not late
+    assert!(took >= LEASE * 4 / 3, "six renewals in {took:?}");
 
     load.release().await.unwrap();
     assert_eq!(count(&balancer, "a").await, 0);

@@ -13,6 +13,11 @@ impl Server {
         Self(RedisServer::start())
     }
 
+    /// What is acknowledged outlives a restart.
+    pub(crate) fn start_durable() -> Self {
+        Self(RedisServer::start_durable())
+    }
+
     pub(crate) fn url(&self) -> String {
         self.0.url()
     }
@@ -60,7 +65,7 @@ impl Server {
         self.0.kill();
     }
 
-    /// Starts it again with all its data.
+    /// Starts it again, with its data if it is durable.
     pub(crate) fn restart(&mut self) {
         self.0.start_again(Data::Kept);
     }

@@ -254,5 +254,6 @@ async fn a_watch_needs_a_switch_and_ends_with_it() {
     sim.shutdown().await;
     assert_eq!(soon(watch.adopted_changed(0)).await, None);
     let error = judge.watch(&client).await.unwrap_err();
+    assert!(error.is_disconnected(), "{error}");
     assert!(error.to_string().contains("cannot be watched"), "{error}");
 }

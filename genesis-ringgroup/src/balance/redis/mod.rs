@@ -182,8 +182,8 @@ impl RedisBalancer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Channel`] when the connection refuses the subscription;
-    /// [`ErrorKind::Backend`] when Redis cannot be reached.
+    /// [`ErrorKind::Disconnected`] when the connection has ended, [`ErrorKind::Channel`] when it
+    /// refuses the subscription, [`ErrorKind::Backend`] when Redis cannot be reached.
     ///
     /// # Cancel safety
     ///

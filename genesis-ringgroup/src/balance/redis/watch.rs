@@ -40,13 +40,8 @@ impl Watch {
             EventName::ChannelUuid,
         ]);
         // first the events, then the question which calls there are: nothing falls in between
-        let events = client.subscribe(subscription).await.map_err(|error| {
-            Error::new(
-                ErrorKind::Channel,
-                format!("the switch cannot be watched: {error}"),
-            )
-            .with_source(error)
-        })?;
+        let events = client.subscribe(subscription).await;
+        let events = events.map_err(|error| failed("the switch cannot be watched", error))?;
         let summary = member.table().summary();
         let args = member.args().with(1).and(summary);
         let renew = &member.scripts().renew;
@@ -205,13 +200,8 @@ impl Watcher {
     async fn channels(&self) -> Result<HashSet<String>> {
         // dead processes' calls wait for one lease
         let client = self.client.timeout(self.member.lease());
-        let channels = client.channels().await.map_err(|error| {
-            Error::new(
-                ErrorKind::Channel,
-                format!("`show channels` failed: {error}"),
-            )
-            .with_source(error)
-        })?;
+        let channels = client.channels().await;
+        let channels = channels.map_err(|error| failed("`show channels` failed", error))?;
         Ok(channels.iter().map(|row| row.uuid().to_owned()).collect())
     }
 
@@ -267,6 +257,16 @@ impl Watcher {
         }
         Ok(())
     }
+}
+
+/// What the connection to the switch says.
+fn failed(what: &str, error: genesis_client::Error) -> Error {
+    let kind = if error.is_disconnected() {
+        ErrorKind::Disconnected
+    } else {
+        ErrorKind::Channel
+    };
+    Error::new(kind, format!("{what}: {error}")).with_source(error)
 }
 
 /// Every three texts are an id, a Unique-ID and a destination.
