@@ -210,11 +210,12 @@ impl Attempt {
 
     /// The link was away and the switch shows none of the legs.
     async fn vanished(mut self) {
-        let causes = self.legs.iter().filter_map(|leg| {
+        // the last one that was tried says most
+        let mut causes = self.legs.iter().rev().filter_map(|leg| {
             leg.tracked()
                 .with(|state| state.ended.as_ref().and_then(|ended| ended.cause.clone()))
         });
-        let error = match causes.last() {
+        let error = match causes.next() {
             Some(cause) => Error::not_answered(&self.destination, cause),
             None => Error::disconnected(
                 Outcome::Unknown,
