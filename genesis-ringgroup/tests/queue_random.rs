@@ -1,5 +1,7 @@
 //! The same random operations on a plain model, on queues in memory and on queues in Redis.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 mod redis_server;
 
 use std::collections::HashMap;

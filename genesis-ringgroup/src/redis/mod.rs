@@ -3,12 +3,6 @@
 //! [`RedisStore`] runs scripts, [`Subscriber`] hears what others publish. Both reconnect on their own.
 //! Neither knows a key or a script: those belong to whoever uses them.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "until the queue and the balancer use it"
-)]
-
 mod options;
 mod store;
 mod subscriber;

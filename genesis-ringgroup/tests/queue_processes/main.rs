@@ -1,6 +1,7 @@
 //! Queues on a real Redis shared by several processes, some of which are killed, while the server is
 //! restarted.
 #![cfg(feature = "redis")]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 #[path = "../redis_server/mod.rs"]
 mod redis_server;
@@ -62,9 +63,7 @@ fn what_killed_processes_held_or_waited_for_is_back_within_the_lease() {
     workers.wait_for("begin", "e");
     workers.tell(4, "release e");
     workers.wait_for("begin", "f");
-    for dead in ["c"] {
-        assert!(!workers.has("begin", dead));
-    }
+    assert!(!workers.has("begin", "c"), "it is dead");
     for alive in ["b", "d", "e", "f"] {
         assert!(!workers.has("lost", alive));
     }
@@ -99,11 +98,9 @@ fn the_order_survives_a_restart(data: Data) {
     let late = workers.add();
     workers.enter(late, "g");
     let begun = workers.wait_for("begin", "c");
-    assert!(
-        between(up, begun.at) >= LEASE,
-        "{:?} after the start",
-        between(up, begun.at)
-    );
+    // the server may have been there a moment before we were told
+    let quiet = between(down, begun.at);
+    assert!(quiet >= LEASE, "served {quiet:?} after the server died");
     assert!(
         between(up, begun.at) <= LEASE * 3 + SLACK,
         "{:?}",

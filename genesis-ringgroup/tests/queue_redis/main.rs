@@ -1,11 +1,14 @@
 //! Queues on a real Redis: what happens between two handles, and on bad days.
 #![cfg(feature = "redis")]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod proxy;
 #[path = "../redis_server/mod.rs"]
 mod redis_server;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use genesis_ringgroup::queue::{Queue, QueueState, SlotOptions};
@@ -65,6 +68,16 @@ fn calls(connection: &mut redis::Connection) -> BTreeMap<String, u64> {
         Some((name.to_owned(), numbers.split(',').next()?.parse().ok()?))
     };
     info.lines().filter_map(stat).collect()
+}
+
+#[tokio::test]
+async fn a_server_that_has_just_begun_grants_nothing_for_one_lease() {
+    let began = Instant::now();
+    let server = RedisServer::start();
+    let queue = connect(server.url()).await;
+    let slot = queue.slot(ID, named("a")).await.unwrap();
+    assert!(began.elapsed() >= LEASE, "{:?}", began.elapsed());
+    assert!(slot.waited() <= LEASE + Duration::from_secs(2), "{slot:?}");
 }
 
 #[tokio::test]
@@ -328,8 +341,9 @@ async fn deleted_keys_are_claimed_again() {
     let one = connect(server.url()).await;
     let two = connect(server.url()).await;
     let holder = one.slot(ID, named("a")).await.unwrap();
-    let _b = two.enter(ID, named("b")).await.unwrap();
+    let mut b = two.enter(ID, named("b")).await.unwrap();
     let _c = one.enter(ID, named("c")).await.unwrap();
+    let flushed = Instant::now();
     redis::cmd("FLUSHALL").exec(&mut redis(&server)).unwrap();
     becomes(&one, 2, 1).await;
     let items = two.items(ID).await.unwrap();
@@ -339,6 +353,10 @@ async fn deleted_keys_are_claimed_again() {
         .collect();
     assert_eq!(items, [("a", 0), ("b", 1), ("c", 2)]);
     assert!(!holder.is_lost());
+    // and nothing new is granted for one lease
+    holder.release().await.unwrap();
+    b.granted().await.unwrap();
+    assert!(flushed.elapsed() >= LEASE, "{:?}", flushed.elapsed());
 }
 
 /// The connection dies when the n-th answer is on its way, that is: after the script ran.
@@ -374,4 +392,63 @@ async fn an_answer_that_is_lost_leaks_no_place_and_takes_no_second() {
         assert_eq!(queue.state(ID).await.unwrap().in_use, 0);
     }
     assert!(proxy.cuts() > 8, "only {} answers were lost", proxy.cuts());
+}
+
+/// What was sent on a connection that is gone may arrive after what was sent on the next one.
+#[tokio::test]
+async fn a_request_that_arrives_too_late_changes_nothing() {
+    let server = RedisServer::start();
+    let direct = connect(server.url()).await;
+    drop(direct.slot(ID, named("warm-up")).await.unwrap());
+    let proxy = Proxy::start(server.port()).await;
+    let queue = connect(proxy.url()).await;
+    let _holder = queue.slot(ID, named("a")).await.unwrap();
+    let b = queue.enter(ID, named("b")).await.unwrap();
+    proxy.hold_up_a_request();
+    let c = queue.enter(ID, named("c")).await.unwrap();
+    c.leave().await.unwrap();
+    b.leave().await.unwrap();
+    // "c enters", or "everything that I have is a, b and c"
+    proxy.deliver().await;
+    assert_eq!(state(&direct).await, (0, 1, 1));
+}
+
+#[tokio::test]
+async fn callers_who_give_up_at_any_moment_leave_nothing_behind() {
+    let server = RedisServer::start();
+    let mut queues = Vec::new();
+    for _ in 0..3 {
+        queues.push(connect(server.url()).await);
+    }
+    queues[0].set_limit(ID, 2).await.unwrap();
+    drop(queues[0].slot(ID, named("warm-up")).await.unwrap());
+    let holding = Arc::new(AtomicUsize::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..30 {
+        let queue = queues[task % queues.len()].clone();
+        let holding = Arc::clone(&holding);
+        tasks.spawn(async move {
+            let mut served = 0;
+            for _ in 0..20 {
+                let patience = Duration::from_micros(fastrand::u64(0..20_000));
+                let turn = queue.slot(ID, SlotOptions::new());
+                let Ok(slot) = tokio::time::timeout(patience, turn).await else {
+                    continue;
+                };
+                let slot = slot.unwrap();
+                assert!(
+                    holding.fetch_add(1, Ordering::SeqCst) < 2,
+                    "three at a time"
+                );
+                tokio::time::sleep(Duration::from_micros(fastrand::u64(0..1_000))).await;
+                holding.fetch_sub(1, Ordering::SeqCst);
+                drop(slot);
+                served += 1;
+            }
+            served
+        });
+    }
+    let served: usize = tasks.join_all().await.into_iter().sum();
+    assert!(served > 30, "only {served} were served");
+    becomes(&queues[0], 0, 0).await;
 }
