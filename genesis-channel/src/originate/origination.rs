@@ -121,14 +121,13 @@ impl Channel {
             command,
             planned,
             attempts,
-            together,
         } = prepare(dial, &options)?;
         let mut legs = Vec::with_capacity(planned.len());
         for (uuid, path) in planned {
             let following = follow::follow(client, &uuid).await?;
             legs.push(Leg::new(following, path));
         }
-        options.pace.wait(client, together).await;
+        options.pace.wait(client, legs.len()).await;
 
         let (cancel, cancelled) = watch::channel(None);
         let (outcome_sender, outcome) = oneshot::channel();
@@ -180,8 +179,6 @@ struct Prepared {
     /// The UUID and the name of each leg.
     planned: Vec<(String, String)>,
     attempts: usize,
-    /// How many legs ring at once, at first.
-    together: usize,
 }
 
 fn prepare(dial: DialString, options: &OriginateOptions) -> Result<Prepared> {
@@ -193,13 +190,13 @@ fn prepare(dial: DialString, options: &OriginateOptions) -> Result<Prepared> {
             .dial_string_mut()
             .set_leg_variable(at, "origination_uuid", uuid)?;
     }
-    let attempts = || originate.dial_string().legs().map(|leg| leg.attempt());
+    let attempts = originate.dial_string().legs().map(|leg| leg.attempt());
+    let attempts = attempts.max().unwrap_or(0) + 1;
     Ok(Prepared {
         destination,
         command: format!("originate {}", originate.to_args()?),
         planned,
-        attempts: attempts().max().unwrap_or(0) + 1,
-        together: attempts().filter(|attempt| *attempt == 0).count(),
+        attempts,
     })
 }
 

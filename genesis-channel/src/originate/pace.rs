@@ -46,6 +46,7 @@ impl Window {
 
 impl Pace {
     /// Waits until a call of this many legs may be originated; those who wait are served in order.
+    /// The legs of a failover count too: when the first fail at once, they follow at once.
     /// [`Channel::originate`](crate::Channel::originate) does this by itself. Who must be able to
     /// tell a call that was sent from one that was not waits here, and originates with
     /// [`Pace::Unlimited`].
