@@ -27,7 +27,7 @@ pub(super) struct Plan {
     pub(super) options: OriginateOptions,
     pub(super) delay: Duration,
     pub(super) timeout: Option<Duration>,
-    /// How many legs ring at once, for the pace.
+    /// How many legs it has, for the pace.
     pub(super) legs: usize,
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Driver {
     pub(super) plans: Vec<Arc<Plan>>,
     pub(super) order: Order,
     pub(super) loser_cause: HangupCause,
+    /// Whom it rings for, if the ring ends with that call.
+    pub(super) caller: Option<Channel>,
     pub(super) stop: watch::Sender<Option<Stop>>,
 }
 
@@ -43,6 +45,7 @@ enum Verdict {
     Nobody,
     TimedOut,
     GivenUp,
+    CallerHungUp,
     /// The connection was lost for good, or whom to call could not be chosen.
     Failed(Error),
 }
@@ -76,19 +79,21 @@ impl Driver {
             plans,
             order,
             loser_cause,
+            caller,
             stop,
         } = self;
         let ringing = ring(&shared, &plans, order, &mut state);
         let verdict = tokio::select! {
             biased;
             _ = &mut told.given_up => Verdict::GivenUp,
+            () = hung_up(caller) => Verdict::CallerHungUp,
             verdict = ringing => verdict,
         };
         let duration = shared.began.elapsed();
         stop.send_replace(Some(match verdict {
             Verdict::Won(_) => Stop::Won,
             Verdict::TimedOut | Verdict::Nobody => Stop::TimedOut,
-            Verdict::GivenUp | Verdict::Failed(_) => Stop::GivenUp,
+            Verdict::GivenUp | Verdict::CallerHungUp | Verdict::Failed(_) => Stop::GivenUp,
         }));
         // each of them ends at once by that
         while let Some(called) = state.running.next().await {
@@ -96,9 +101,10 @@ impl Driver {
         }
         // no more events
         drop(shared);
+        let caller_hung_up = matches!(verdict, Verdict::CallerHungUp);
         let winner = match verdict {
             Verdict::Won(winner) => Some(*winner),
-            Verdict::TimedOut | Verdict::Nobody => None,
+            Verdict::TimedOut | Verdict::Nobody | Verdict::CallerHungUp => None,
             Verdict::GivenUp => return state.finish(&told.gone).await,
             Verdict::Failed(error) => {
                 let error = match error.is_disconnected() {
@@ -125,6 +131,7 @@ impl Driver {
             answer,
             reports: std::mem::take(&mut state.reports),
             duration,
+            caller_hung_up,
         };
         let _ = told.decided.send(Ok(decided));
         state.finish(&told.gone).await;
@@ -246,15 +253,36 @@ impl State {
     }
 }
 
+/// Ends when the caller hangs up; never without one, or if that cannot be heard of any more.
+async fn hung_up(caller: Option<Channel>) {
+    if let Some(caller) = caller
+        && until_the_end(&caller).await
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+/// Waits until a call has ended. Gives `false` if the connection was lost for good before.
+async fn until_the_end(channel: &Channel) -> bool {
+    loop {
+        if channel.ended_with().await.is_ok() {
+            return true;
+        }
+        if channel.client().ready().await.is_err() {
+            return channel.is_over();
+        }
+        // the link is back, and the channel hears of it next
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Keeps the count of a call until the call ends, or nothing more can be heard of it.
 async fn keep_until_the_end(load: Load, channel: Channel) {
     if let Err(error) = load.answered(channel.uuid()).await {
         let uuid = channel.uuid();
         tracing::warn!(%error, uuid, "the balancer does not know yet which call this count is for");
     }
-    while channel.ended_with().await.is_err() && channel.client().ready().await.is_ok() {
-        // the link is back, and the channel hears of it next
-        tokio::task::yield_now().await;
-    }
+    until_the_end(&channel).await;
     let _ = load.release().await;
 }

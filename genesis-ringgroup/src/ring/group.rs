@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use genesis_channel::{OriginateOptions, Pace};
+use genesis_channel::{Channel, OriginateOptions, Pace};
 use genesis_client::Client;
 use genesis_client::proto::HangupCause;
 use genesis_client::proto::dial::{DialString, Target};
@@ -196,8 +196,8 @@ impl RingGroup {
 
     /// Rings until somebody answers, all have failed, or the time is up.
     ///
-    /// Works over an inbound connection and over a `full` outbound socket
-    /// ([`Session::client`](genesis_client::Session::client)). The result comes at once; those who
+    /// Works over an inbound connection and over a `full` outbound socket; there
+    /// [`ring_for`](Self::ring_for) is better. The result comes at once; those who
     /// lost are hung up in the background, and [`Ring::losers_gone`] waits for that. Until then the
     /// connection is kept open. In [`RingMode::Balancing`] it is kept open until the answered call has
     /// ended, because the call counts until then.
@@ -217,7 +217,41 @@ impl RingGroup {
     ///
     /// Dropping the future at any moment hangs everybody up.
     pub async fn ring(&self, client: &Client) -> Result<Ring> {
-        self.begin(client, false)?.result().await
+        self.begin(client, None, false)?.result().await
+    }
+
+    /// Rings for a caller, over the caller's connection: as [`ring`](Self::ring), and when the caller
+    /// hangs up, everybody is hung up at once ([`Ring::caller_hung_up`]).
+    ///
+    /// Over an outbound socket this is the way to ring: with the caller the socket goes, and when it
+    /// is gone, nobody can be hung up over it any more.
+    ///
+    /// ```no_run
+    /// use genesis_ringgroup::RingGroup;
+    /// use genesis_ringgroup::channel::{Channel, client::Session};
+    ///
+    /// # async fn example(session: Session) -> genesis_ringgroup::Result<()> {
+    /// let caller = Channel::from_session(&session).await?;
+    /// let ring = RingGroup::new(["user/1000", "user/1001"]).ring_for(&caller).await?;
+    /// if let Some(agent) = ring.channel() {
+    ///     caller.bridge(agent).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`ring`](Self::ring).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ring`](Self::ring).
+    pub async fn ring_for(&self, caller: &Channel) -> Result<Ring> {
+        let caller_too = Some(caller.clone());
+        self.begin(caller.client(), caller_too, false)?
+            .result()
+            .await
     }
 
     /// Starts to ring, in a task of its own. Must be called inside a tokio runtime.
@@ -226,10 +260,20 @@ impl RingGroup {
     ///
     /// Those of [`ring`](Self::ring) that come before anything is sent.
     pub fn start(&self, client: &Client) -> Result<Ringing> {
-        self.begin(client, true)
+        self.begin(client, None, true)
     }
 
-    fn begin(&self, client: &Client, watched: bool) -> Result<Ringing> {
+    /// Starts to ring for a caller, as [`ring_for`](Self::ring_for), in a task of its own. Must be
+    /// called inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ring`](Self::ring) that come before anything is sent.
+    pub fn start_for(&self, caller: &Channel) -> Result<Ringing> {
+        self.begin(caller.client(), Some(caller.clone()), true)
+    }
+
+    fn begin(&self, client: &Client, caller: Option<Channel>, watched: bool) -> Result<Ringing> {
         let runtime = Handle::try_current().map_err(|error| {
             invalid("a ring group was started outside a tokio runtime; start it inside one")
                 .with_source(error)
@@ -268,6 +312,7 @@ impl RingGroup {
             plans,
             order: self.order(),
             loser_cause: self.loser_cause.clone(),
+            caller,
             stop,
         };
         runtime.spawn(driver.run(Told {
@@ -361,7 +406,7 @@ fn plan(destination: &Destination, options: OriginateOptions) -> Result<Plan> {
     })?;
     let options = options.variables(destination.variables.iter().cloned());
     options.check(&dial)?;
-    let legs = dial.legs().filter(|leg| leg.attempt() == 0).count();
+    let legs = dial.leg_count();
     Ok(Plan {
         name: destination.dial.clone(),
         dial,

@@ -63,6 +63,7 @@ pub(super) struct Decided {
     pub(super) answer: Option<(usize, HangupGuard)>,
     pub(super) reports: Vec<Report>,
     pub(super) duration: Duration,
+    pub(super) caller_hung_up: bool,
 }
 
 /// A ring under way; made by [`RingGroup::start`](super::RingGroup::start).
@@ -221,6 +222,7 @@ pub struct Ring {
     answer: Option<(usize, Channel)>,
     reports: Vec<Report>,
     duration: Duration,
+    caller_hung_up: bool,
     gone: watch::Receiver<Option<Gone>>,
 }
 
@@ -230,11 +232,13 @@ impl Ring {
             answer,
             reports,
             duration,
+            caller_hung_up,
         } = decided;
         Self {
             answer: answer.map(|(index, guard)| (index, guard.keep())),
             reports,
             duration,
+            caller_hung_up,
             gone,
         }
     }
@@ -252,6 +256,12 @@ impl Ring {
     /// The channel that answered.
     pub fn into_channel(self) -> Option<Channel> {
         self.answer.map(|(_, channel)| channel)
+    }
+
+    /// The caller, for whom it rang, hung up before anybody answered
+    /// ([`RingGroup::ring_for`](super::RingGroup::ring_for)).
+    pub fn caller_hung_up(&self) -> bool {
+        self.caller_hung_up
     }
 
     /// The destination that answered.
@@ -294,7 +304,10 @@ impl fmt::Display for Ring {
             let after = self.duration.as_secs_f64();
             return write!(f, "{} answered after {after:.1} s", report.dial_path);
         }
-        f.write_str("nobody answered")?;
+        f.write_str(match self.caller_hung_up {
+            true => "the caller hung up",
+            false => "nobody answered",
+        })?;
         let shown = 10;
         for (place, report) in self.reports.iter().take(shown).enumerate() {
             let before = if place == 0 { ": " } else { ", " };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use genesis_ringgroup::channel::client::proto::{EventName, HangupCause};
-use genesis_ringgroup::channel::client::{Client, Inbound, Reconnect};
+use genesis_ringgroup::channel::client::{Client, Inbound, Options, Reconnect, Session};
 use genesis_ringgroup::{Report, Ring};
 use genesis_sim::Sim;
 use genesis_sim::switch::{EventFeed, SwitchOptions};
@@ -48,6 +48,18 @@ pub async fn reconnecting(sim: &Arc<Sim>) -> Client {
         })
         .await
         .unwrap()
+}
+
+/// A call that runs `socket app:1 MODE` in the switch, taken over by a session.
+pub async fn session(mode: &str) -> (Arc<Sim>, Session) {
+    let sim = switch().await;
+    let mut arrivals = sim.listen_in_memory("app:1");
+    let line = format!("null/1 '&socket(app:1 {mode})'");
+    let answer = sim.switch().api("originate", &line).await;
+    assert!(answer.starts_with("+OK"), "{answer}");
+    let io = arrivals.accept().await.unwrap();
+    let session = Session::over(io, Options::default()).await.unwrap();
+    (sim, session)
 }
 
 /// Fails the test if `future` takes longer than ten minutes of paused time.
