@@ -199,7 +199,7 @@ mod tests {
 
     fn event(name: EventName, sequence: u64, headers: &[(&str, &str)]) -> Event {
         let mut builder = Event::builder(name)
-            .header("Event-Sequence", &sequence.to_string())
+            .header("Event-Sequence", sequence.to_string())
             .unwrap();
         for (name, value) in headers {
             builder = builder.header(name, value).unwrap();
