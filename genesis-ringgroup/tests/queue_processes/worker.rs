@@ -136,6 +136,8 @@ pub(crate) struct Workers {
     sender: mpsc::Sender<Said>,
     /// Everything that was said and heard so far.
     pub(crate) log: Vec<Said>,
+    /// Whose loss of a place is no surprise; `["*"]`: everybody's.
+    pub(crate) may_lose: &'static [&'static str],
 }
 
 struct Worker {
@@ -152,6 +154,7 @@ impl Workers {
             said,
             sender,
             log: Vec::new(),
+            may_lose: &[],
         };
         for _ in 0..count {
             workers.add();
@@ -192,7 +195,7 @@ impl Workers {
         });
         let input = child.stdin.take().unwrap();
         self.workers.push(Worker { child, input });
-        self.wait(|said| said.worker == worker && said.kind == "ready");
+        self.hear_until(|said| said.worker == worker && said.kind == "ready");
         worker
     }
 
@@ -201,22 +204,34 @@ impl Workers {
     }
 
     /// Has an item enter; returns when it is in the line.
-    pub(crate) fn enter(&mut self, worker: usize, item: &str) {
+    pub(crate) fn enter(&mut self, worker: usize, item: &str) -> Option<Said> {
         self.tell(worker, &format!("enter {item}"));
-        self.wait_for("entered", item);
+        self.wait_for("entered", item)
     }
 
-    /// The first line of this kind about this item.
-    pub(crate) fn wait_for(&mut self, kind: &str, item: &str) -> Said {
+    /// The first line of this kind about this item. `None`: somebody lost a place who should not have;
+    /// the machine is too slow for the lease.
+    pub(crate) fn wait_for(&mut self, kind: &str, item: &str) -> Option<Said> {
         let fits = |said: &Said| said.kind == kind && said.item == item;
-        if let Some(said) = self.log.iter().find(|said| fits(said)) {
-            return said.clone();
+        match self.log.iter().find(|said| fits(said)) {
+            Some(said) => Some(said.clone()),
+            None => self.wait(fits),
         }
-        self.wait(fits)
     }
 
-    /// The next line that fits.
-    pub(crate) fn wait(&mut self, fits: impl Fn(&Said) -> bool) -> Said {
+    /// The next line that fits; `None` as above.
+    pub(crate) fn wait(&mut self, fits: impl Fn(&Said) -> bool) -> Option<Said> {
+        let may_lose = self.may_lose;
+        let surprise = |said: &Said| {
+            let expected = may_lose == ["*"] || may_lose.contains(&said.item.as_str());
+            said.kind == "lost" && !expected
+        };
+        let said = self.hear_until(|said| fits(said) || surprise(said));
+        let earlier = self.log.iter().any(surprise);
+        (!earlier).then_some(said)
+    }
+
+    fn hear_until(&mut self, fits: impl Fn(&Said) -> bool) -> Said {
         loop {
             let Ok(said) = self.said.recv_timeout(PATIENCE) else {
                 panic!("nothing was said for {PATIENCE:?}; before: {:#?}", self.log);

@@ -17,13 +17,33 @@ use proxy::Proxy;
 use redis_server::{Data, RedisServer};
 
 const ID: &str = "support";
+/// Where the end of a lease is waited for.
 const LEASE: Duration = Duration::from_millis(400);
+/// Where it must not end, however slow the machine.
+const LONG_LEASE: Duration = Duration::from_secs(10);
 /// Far more than anything should take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn connect(url: String) -> Queue {
-    let options = RedisOptions::new(url).lease(LEASE);
+async fn connect(url: String, lease: Duration) -> Queue {
+    let options = RedisOptions::new(url).lease(lease);
     Queue::redis(options).await.unwrap()
+}
+
+/// Makes the queue known, so that the youth of the server does not matter to long leases.
+async fn start() -> RedisServer {
+    let server = RedisServer::start();
+    let queue = connect(server.url(), Duration::from_millis(200)).await;
+    queue.set_limit(ID, 1).await.unwrap();
+    loop {
+        // on a machine so slow that the lease ran out: again
+        if let Ok(slot) = queue.slot(ID, SlotOptions::new()).await
+            && slot.release().await.is_ok()
+        {
+            break;
+        }
+    }
+    becomes(&queue, 0, 0).await;
+    server
 }
 
 fn named(item: &str) -> SlotOptions {
@@ -52,6 +72,23 @@ async fn becomes(queue: &Queue, depth: usize, in_use: usize) {
     }
 }
 
+/// A story in which a short lease must not end by itself: told again if it did, because the machine is slow.
+macro_rules! tell {
+    ($story:expr) => {{
+        let mut told = false;
+        for _ in 0..5 {
+            if $story.await.is_some() {
+                told = true;
+                break;
+            }
+        }
+        assert!(
+            told,
+            "five times the lease ended too early: is the machine that slow?"
+        );
+    }};
+}
+
 fn redis(server: &RedisServer) -> redis::Connection {
     let client = redis::Client::open(server.url()).unwrap();
     client.get_connection().unwrap()
@@ -74,7 +111,7 @@ fn calls(connection: &mut redis::Connection) -> BTreeMap<String, u64> {
 async fn a_server_that_has_just_begun_grants_nothing_for_one_lease() {
     let began = Instant::now();
     let server = RedisServer::start();
-    let queue = connect(server.url()).await;
+    let queue = connect(server.url(), LEASE).await;
     let slot = queue.slot(ID, named("a")).await.unwrap();
     assert!(began.elapsed() >= LEASE, "{:?}", began.elapsed());
     assert!(slot.waited() <= LEASE + Duration::from_secs(2), "{slot:?}");
@@ -82,9 +119,9 @@ async fn a_server_that_has_just_begun_grants_nothing_for_one_lease() {
 
 #[tokio::test]
 async fn two_handles_share_a_line() {
-    let server = RedisServer::start();
-    let one = connect(server.url()).await;
-    let two = connect(server.url()).await;
+    let server = start().await;
+    let one = connect(server.url(), LONG_LEASE).await;
+    let two = connect(server.url(), LONG_LEASE).await;
     assert_eq!(state(&one).await, (0, 0, 1));
     let mut states = two.watch(ID).unwrap();
     assert_eq!(states.next().await, Some(QueueState::new(0, 0, 1)));
@@ -136,9 +173,9 @@ async fn two_handles_share_a_line() {
 
 #[tokio::test]
 async fn the_limit_changes_for_all_at_once() {
-    let server = RedisServer::start();
-    let one = connect(server.url()).await;
-    let two = connect(server.url()).await;
+    let server = start().await;
+    let one = connect(server.url(), LONG_LEASE).await;
+    let two = connect(server.url(), LONG_LEASE).await;
     one.set_limit(ID, 0).await.unwrap();
     let mut tickets = Vec::new();
     for queue in [&one, &two, &one, &two] {
@@ -160,11 +197,9 @@ async fn the_limit_changes_for_all_at_once() {
 
 #[tokio::test]
 async fn whoever_drops_its_last_handle_gives_everything_back() {
-    let server = RedisServer::start();
-    let other = connect(server.url()).await;
-    // a lease that is longer than the test
-    let options = RedisOptions::new(server.url()).lease(Duration::from_secs(3));
-    let queue = Queue::redis(options).await.unwrap();
+    let server = start().await;
+    let other = connect(server.url(), LONG_LEASE).await;
+    let queue = connect(server.url(), LONG_LEASE).await;
     let slot = queue.slot(ID, named("a")).await.unwrap();
     let ticket = queue.enter(ID, named("b")).await.unwrap();
     let entering = queue.enter(ID, named("c"));
@@ -182,68 +217,54 @@ async fn whoever_drops_its_last_handle_gives_everything_back() {
 
 #[tokio::test]
 async fn waiting_sends_nothing_but_renewals() {
-    let server = RedisServer::start();
-    let one = connect(server.url()).await;
-    let two = connect(server.url()).await;
+    tell!(idle());
+}
+
+async fn idle() -> Option<()> {
+    let server = start().await;
+    let one = connect(server.url(), LEASE).await;
+    let two = connect(server.url(), LEASE).await;
     let mut connection = redis(&server);
-    let mut reset = || {
-        redis::cmd("CONFIG")
-            .arg("RESETSTAT")
-            .exec(&mut connection)
-            .unwrap();
-    };
-    // nothing in any queue; this is the one thing that only time can show
-    reset();
+    let reset = redis::cmd("CONFIG").arg("RESETSTAT").to_owned();
+    // nothing in any queue; that nothing is sent, only time can show
+    reset.exec(&mut connection).unwrap();
     tokio::time::sleep(LEASE * 2).await;
-    let mut connection = redis(&server);
     let idle = calls(&mut connection);
     assert_eq!(idle.get("evalsha"), None, "{idle:?}");
+    // beginning to subscribe may come late
+    assert!(idle.values().sum::<u64>() <= 3, "{idle:?}");
 
     // one holds, a hundred wait
-    let slot = one.slot(ID, named("a")).await.unwrap();
+    let slot = one.slot(ID, named("a")).await.ok()?;
     let mut tickets = Vec::new();
     for _ in 0..50 {
         tickets.push(one.enter(ID, SlotOptions::new()).await.unwrap());
         tickets.push(two.enter(ID, SlotOptions::new()).await.unwrap());
     }
-    let stat = redis::cmd("CONFIG").arg("RESETSTAT").to_owned();
-    stat.exec(&mut connection).unwrap();
+    reset.exec(&mut connection).unwrap();
     let began = Instant::now();
     tokio::time::sleep(LEASE * 5).await;
     let busy = calls(&mut connection);
     let renewals = began.elapsed().as_secs_f64() / (LEASE / 3).as_secs_f64();
+    if slot.is_lost() {
+        return None;
+    }
     let evalsha = busy.get("evalsha").copied().unwrap_or_default();
-    let most = 2 * (renewals.floor() as u64 + 1);
-    assert!(
-        (most / 2..=most).contains(&evalsha),
-        "{evalsha} of {most}: {busy:?}"
-    );
-    let publishes = ["publish", "subscribe", "get", "ping"];
-    for command in publishes {
+    assert!(evalsha <= 2 * (renewals as u64 + 1), "{evalsha}: {busy:?}");
+    // on a machine with time to spare they are all there
+    assert!(evalsha >= 8, "{evalsha}: {busy:?}");
+    for command in ["publish", "subscribe", "get", "ping"] {
         assert_eq!(busy.get(command), None, "{busy:?}");
     }
-    assert!(!slot.is_lost());
+    Some(())
 }
 
 #[tokio::test]
 async fn a_grant_wakes_and_is_not_polled_for() {
-    let server = RedisServer::start();
-    // renewals come far too late to be what wakes
-    let lease = Duration::from_secs(30);
-    let quick = connect(server.url()).await;
-    drop(quick.slot(ID, named("a")).await.unwrap());
-    let options = || RedisOptions::new(server.url()).lease(lease);
-    let one = Queue::redis(options()).await.unwrap();
-    let two = Queue::redis(options()).await.unwrap();
-    // the queue is there already: it does not matter that the server is young for this lease
-    let mut connection = redis(&server);
-    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
-    assert!(
-        keys.iter()
-            .all(|key| key.starts_with("genesis:queue:{support}:")),
-        "{keys:?}"
-    );
-    let holder = quick.slot(ID, named("b")).await.unwrap();
+    let server = start().await;
+    let one = connect(server.url(), LONG_LEASE).await;
+    let two = connect(server.url(), LONG_LEASE).await;
+    let holder = one.slot(ID, named("b")).await.unwrap();
     let mut c = one.enter(ID, named("c")).await.unwrap();
     let mut d = two.enter(ID, named("d")).await.unwrap();
     let began = Instant::now();
@@ -251,19 +272,16 @@ async fn a_grant_wakes_and_is_not_polled_for() {
     c.granted().await.unwrap();
     drop(c);
     d.granted().await.unwrap();
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
+    // a renewal would have come later
+    assert!(began.elapsed() < LONG_LEASE / 3, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
 async fn everything_expires() {
-    let server = RedisServer::start();
-    let queue = connect(server.url()).await;
+    let server = start().await;
+    let queue = connect(server.url(), LONG_LEASE).await;
     let slot = queue.slot(ID, named("a")).await.unwrap();
-    let _waiting = queue.enter(ID, named("b")).await.unwrap();
+    let waiting = queue.enter(ID, named("b")).await.unwrap();
     let mut connection = redis(&server);
     let lives = |connection: &mut redis::Connection| {
         let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(connection).unwrap();
@@ -279,12 +297,18 @@ async fn everything_expires() {
         all.iter().all(|(_, life)| (1..=86_400_000).contains(life)),
         "{all:?}"
     );
-    // an empty queue is worth nothing
-    drop(_waiting);
+    assert!(
+        all.iter()
+            .all(|(key, _)| key.starts_with("genesis:queue:{support}:")),
+        "{all:?}"
+    );
+    // an empty queue is worth nothing, unless its limit was set
+    waiting.leave().await.unwrap();
     slot.release().await.unwrap();
+    queue.unset_limit(ID).await.unwrap();
     becomes(&queue, 0, 0).await;
     let rest = lives(&mut connection);
-    let two_leases = i64::try_from((LEASE * 2).as_millis()).unwrap();
+    let two_leases = i64::try_from((LONG_LEASE * 2).as_millis()).unwrap();
     assert!(
         rest.iter().all(|(_, life)| (1..=two_leases).contains(life)),
         "{rest:?}"
@@ -337,44 +361,60 @@ async fn without_redis_there_are_errors_with_words_and_later_everything_works() 
 
 #[tokio::test]
 async fn deleted_keys_are_claimed_again() {
-    let server = RedisServer::start();
-    let one = connect(server.url()).await;
-    let two = connect(server.url()).await;
-    let holder = one.slot(ID, named("a")).await.unwrap();
+    tell!(deleted_keys());
+}
+
+async fn deleted_keys() -> Option<()> {
+    let lease = Duration::from_millis(800);
+    let server = start().await;
+    let one = connect(server.url(), lease).await;
+    let two = connect(server.url(), lease).await;
+    let holder = one.slot(ID, named("a")).await.ok()?;
     let mut b = two.enter(ID, named("b")).await.unwrap();
     let _c = one.enter(ID, named("c")).await.unwrap();
+    // so old that its youth is no reason to wait
+    let age = || {
+        let info: redis::InfoDict = redis::cmd("INFO").query(&mut redis(&server)).unwrap();
+        info.get::<u64>("uptime_in_seconds").unwrap()
+    };
+    while age() < 3 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let flushed = Instant::now();
     redis::cmd("FLUSHALL").exec(&mut redis(&server)).unwrap();
-    becomes(&one, 2, 1).await;
+    while one.state(ID).await.unwrap().depth < 2 && !holder.is_lost() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let items = two.items(ID).await.unwrap();
+    if holder.is_lost() {
+        return None;
+    }
     let items: Vec<_> = items
         .iter()
         .map(|i| (i.item.as_str(), i.position))
         .collect();
     assert_eq!(items, [("a", 0), ("b", 1), ("c", 2)]);
-    assert!(!holder.is_lost());
-    // and nothing new is granted for one lease
-    holder.release().await.unwrap();
+    // nothing new is granted for one lease
+    holder.release().await.ok()?;
     b.granted().await.unwrap();
-    assert!(flushed.elapsed() >= LEASE, "{:?}", flushed.elapsed());
+    assert!(flushed.elapsed() >= lease, "{:?}", flushed.elapsed());
+    Some(())
 }
 
 /// The connection dies when the n-th answer is on its way, that is: after the script ran.
 #[tokio::test]
 async fn an_answer_that_is_lost_leaks_no_place_and_takes_no_second() {
-    let server = RedisServer::start();
-    let direct = connect(server.url()).await;
-    drop(direct.slot(ID, named("warm-up")).await.unwrap());
+    let server = start().await;
+    let direct = connect(server.url(), LONG_LEASE).await;
     let proxy = Proxy::start(server.port()).await;
-    let queue = connect(proxy.url()).await;
-    let limit = 2;
+    let queue = connect(proxy.url(), LONG_LEASE).await;
+    direct.set_limit(ID, 2).await.unwrap();
     for answer in 0..12 {
         proxy.lose_answer_after(answer);
-        let options = |item: &str| named(item).limit(limit);
-        let a = queue.slot(ID, options("a")).await.unwrap();
-        let b = queue.slot(ID, options("b")).await.unwrap();
-        let mut c = queue.enter(ID, options("c")).await.unwrap();
-        let d = queue.enter(ID, options("d")).await.unwrap();
+        let a = queue.slot(ID, named("a")).await.unwrap();
+        let b = queue.slot(ID, named("b")).await.unwrap();
+        let mut c = queue.enter(ID, named("c")).await.unwrap();
+        let d = queue.enter(ID, named("d")).await.unwrap();
         let seen = direct.items(ID).await.unwrap();
         let seen: Vec<_> = seen.iter().map(|i| (i.item.as_str(), i.position)).collect();
         assert_eq!(
@@ -397,11 +437,10 @@ async fn an_answer_that_is_lost_leaks_no_place_and_takes_no_second() {
 /// What was sent on a connection that is gone may arrive after what was sent on the next one.
 #[tokio::test]
 async fn a_request_that_arrives_too_late_changes_nothing() {
-    let server = RedisServer::start();
-    let direct = connect(server.url()).await;
-    drop(direct.slot(ID, named("warm-up")).await.unwrap());
+    let server = start().await;
+    let direct = connect(server.url(), LONG_LEASE).await;
     let proxy = Proxy::start(server.port()).await;
-    let queue = connect(proxy.url()).await;
+    let queue = connect(proxy.url(), LONG_LEASE).await;
     let _holder = queue.slot(ID, named("a")).await.unwrap();
     let b = queue.enter(ID, named("b")).await.unwrap();
     proxy.hold_up_a_request();
@@ -415,13 +454,12 @@ async fn a_request_that_arrives_too_late_changes_nothing() {
 
 #[tokio::test]
 async fn callers_who_give_up_at_any_moment_leave_nothing_behind() {
-    let server = RedisServer::start();
+    let server = start().await;
     let mut queues = Vec::new();
     for _ in 0..3 {
-        queues.push(connect(server.url()).await);
+        queues.push(connect(server.url(), LONG_LEASE).await);
     }
     queues[0].set_limit(ID, 2).await.unwrap();
-    drop(queues[0].slot(ID, named("warm-up")).await.unwrap());
     let holding = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..30 {
@@ -429,8 +467,12 @@ async fn callers_who_give_up_at_any_moment_leave_nothing_behind() {
         let holding = Arc::clone(&holding);
         tasks.spawn(async move {
             let mut served = 0;
-            for _ in 0..20 {
-                let patience = Duration::from_micros(fastrand::u64(0..20_000));
+            for round in 0..20 {
+                // every fourth waits
+                let patience = match round % 4 {
+                    0 => PATIENCE,
+                    _ => Duration::from_micros(fastrand::u64(0..20_000)),
+                };
                 let turn = queue.slot(ID, SlotOptions::new());
                 let Ok(slot) = tokio::time::timeout(patience, turn).await else {
                     continue;
@@ -449,6 +491,6 @@ async fn callers_who_give_up_at_any_moment_leave_nothing_behind() {
         });
     }
     let served: usize = tasks.join_all().await.into_iter().sum();
-    assert!(served > 30, "only {served} were served");
+    assert!(served >= 30 * 5, "only {served} were served");
     becomes(&queues[0], 0, 0).await;
 }

@@ -5,6 +5,7 @@ mod line;
 mod step;
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,6 +15,9 @@ use self::line::{Question, Times};
 use super::backend::{Entry, Place, QueueBackend, QueueItem, QueueState};
 use crate::redis::{RedisOptions, RedisStore};
 use crate::{Error, ErrorKind, Result};
+
+/// How long a step may take at least, however short the lease.
+const SHORTEST_STEP: Duration = Duration::from_millis(150);
 
 /// Keeps the lines in Redis: for several processes. See the [rules](super#leases).
 ///
@@ -42,7 +46,8 @@ impl RedisQueue {
             outage: options.outage_time(),
         };
         // a step that is not answered must not use up the lease: there have to be several attempts
-        let one_step = options.command_time().min(options.lease_time() / 3);
+        let one_step = options.lease_time() / 3;
+        let one_step = options.command_time().min(one_step.max(SHORTEST_STEP));
         let store = RedisStore::connect(options.command_timeout(one_step)).await?;
         let (commands, receiver) = mpsc::unbounded_channel();
         tokio::spawn(Driver::new(store.clone(), times, receiver).run());
