@@ -1,5 +1,6 @@
 //! How a call is originated.
 
+use std::fmt;
 use std::time::Duration;
 
 use genesis_proto::HangupCause;
@@ -36,7 +37,7 @@ pub enum Pace {
 ///     .application("playback", "ivr/welcome.wav");
 /// # let _ = options;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OriginateOptions {
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) caller_id: Option<(String, String)>,
@@ -197,7 +198,39 @@ impl OriginateOptions {
     }
 }
 
+/// Of the variables the names only: `sip_auth_password` is one.
+impl fmt::Debug for OriginateOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.variables.iter().map(|(name, _)| name).collect();
+        f.debug_struct("OriginateOptions")
+            .field("variables", &names)
+            .field("caller_id", &self.caller_id)
+            .field("timeout", &self.timeout)
+            .field("early_media", &self.early_media)
+            .field("target", &self.target)
+            .field("dialplan", &self.dialplan)
+            .field("context", &self.context)
+            .field("uuid", &self.uuid)
+            .field("pace", &self.pace)
+            .field("cancel_cause", &self.cancel_cause)
+            .finish()
+    }
+}
+
 /// Whole seconds, rounded up, at least one.
 fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0 || time.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lesson_42_what_variables_hold_does_not_show() {
+        let options = OriginateOptions::new().variable("sip_auth_password", "hunter2");
+        let shown = format!("{options:?}");
+        assert!(shown.contains("sip_auth_password"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
 }

@@ -182,9 +182,10 @@ struct Prepared {
 }
 
 fn prepare(dial: DialString, options: &OriginateOptions) -> Result<Prepared> {
-    let destination = dial.to_string();
+    // what variables hold stays out of errors and logs
+    let destination = dial.endpoints();
     let mut originate = options.build(dial)?;
-    let planned = plan(originate.dial_string(), options, &destination)?;
+    let planned = plan(originate.dial_string(), options)?;
     for (at, (uuid, _)) in planned.iter().enumerate() {
         originate
             .dial_string_mut()
@@ -201,11 +202,7 @@ fn prepare(dial: DialString, options: &OriginateOptions) -> Result<Prepared> {
 }
 
 /// The UUID and the name of each leg.
-fn plan(
-    dial: &DialString,
-    options: &OriginateOptions,
-    destination: &str,
-) -> Result<Vec<(String, String)>> {
+fn plan(dial: &DialString, options: &OriginateOptions) -> Result<Vec<(String, String)>> {
     let count = dial.leg_count();
     if options.uuid.is_some() && count > 1 {
         return Err(Error::invalid(
@@ -223,11 +220,7 @@ fn plan(
                 "two legs have the Unique-ID {uuid}; the second would fail: choose one for each"
             )));
         }
-        let path = match count {
-            1 => destination.to_owned(),
-            _ => view.leg().endpoint().as_str().to_owned(),
-        };
-        planned.push((uuid, path));
+        planned.push((uuid, view.leg().endpoint().as_str().to_owned()));
     }
     Ok(planned)
 }

@@ -19,6 +19,36 @@ impl fmt::Display for DialString {
     }
 }
 
+impl DialString {
+    /// The endpoints as they stand to each other, without any variable: for people, errors and logs.
+    /// (Variables may hold passwords, `sip_auth_password` for one.)
+    ///
+    /// ```
+    /// use genesis_proto::dial::DialString;
+    ///
+    /// let dial = DialString::parse("{a=1}[b=2]user/1000,user/1001|error/USER_BUSY:_:null/1")?;
+    /// assert_eq!(dial.endpoints(), "user/1000,user/1001|error/USER_BUSY:_:null/1");
+    /// # Ok::<(), genesis_proto::Error>(())
+    /// ```
+    #[must_use]
+    pub fn endpoints(&self) -> String {
+        let mut text = String::new();
+        let mut before: Option<(usize, usize)> = None;
+        for view in self.legs() {
+            let at = (view.part(), view.attempt());
+            text.push_str(match before {
+                None => "",
+                Some(before) if before == at => ",",
+                Some((part, _)) if part == at.0 => "|",
+                Some(_) => ENTERPRISE,
+            });
+            text.push_str(view.leg().endpoint().as_str());
+            before = Some(at);
+        }
+        text
+    }
+}
+
 fn write_part(f: &mut fmt::Formatter<'_>, part: &Part) -> fmt::Result {
     write_shared(f, ('{', '}'), &part.variables)?;
     for (at, legs) in part.attempts.iter().enumerate() {
