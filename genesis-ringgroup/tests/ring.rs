@@ -339,7 +339,7 @@ async fn mistakes_are_told_before_anything_is_sent() {
     let cases = [
         (RingGroup::new(none), "no destination"),
         (fine().destination(""), "destination 1"),
-        (fine().destination("[a=b"), "destination 1 ([a=b)"),
+        (fine().destination("[a=b"), "destination 1:"),
         (fine().destination("sim/a\nb"), "destination 1"),
         (
             fine().destination(Destination::new("sim/1").variable("a", "b\nc")),
@@ -746,4 +746,101 @@ async fn a_group_rings_inside_a_runtime_only() {
     });
     let (kind, _client) = outside.join().unwrap();
     assert_eq!(kind, ErrorKind::InvalidArgument);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lesson_42_what_variables_hold_does_not_show() {
+    let sim = switch().await;
+    let client = connect(&sim).await;
+    let dials = [
+        "{sip_auth_password=hunter2}sim/busy",
+        "[sip_auth_password=hunter2]sim/reject|nosuch/1",
+        "{sip_auth_password=hunter2}sim/unregistered",
+    ];
+    let group = RingGroup::new(dials)
+        .destination(Destination::new("sim/busy").variable("sip_auth_password", "hunter2"))
+        .variable("sip_auth_password", "hunter2");
+    let mut shown = format!("{group:?}");
+    let mut ringing = group.start(&client).unwrap();
+    while let Some(event) = ringing.next_event().await {
+        shown += &format!("{event:?} {}", event.what);
+    }
+    let ring = ringing.await.unwrap();
+    shown += &format!("{ring} {ring:?}");
+    assert!(shown.contains("sim/reject|nosuch/1"), "{shown}");
+    for bad in [
+        Destination::new("[sip_auth_password=hunter2"),
+        Destination::new("sim/1").variable("sip_auth_password", "hunter2\n"),
+        Destination::new("[sip_auth_password=hunter2,origination_uuid=a]sim/1"),
+    ] {
+        let group = RingGroup::new(["[origination_uuid=a]sim/2"]).destination(bad);
+        let error = group.ring(&client).await.unwrap_err();
+        shown += &format!("{group:?} {error} {error:?}");
+    }
+    for dial in dials {
+        let options = genesis_ringgroup::channel::OriginateOptions::new();
+        let error = Channel::originate(&client, dial, options)
+            .await
+            .unwrap_err();
+        shown += &format!("{error} {error:?}");
+    }
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_hangs_up_those_before_it() {
+    let sim = switch().await;
+    let client = connect(&sim).await;
+    let mut seen = Seen::of(&sim);
+    // one call may be counted, and the first is still being hung up when the second is to be chosen
+    sim.faults().update(|plan| plan.reply_delay = Some(ms(200)));
+    let balancer = MemoryBalancer::with_limit(1);
+    let first = Destination::new("sim/no_answer").timeout(seconds(3));
+    let group = RingGroup::new([first]).destination("sim/answer");
+    let group = group
+        .mode(RingMode::Balancing)
+        .balancer(Arc::new(balancer.clone()));
+    let error = soon(group.ring(&client)).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::LimitExceeded, "{error}");
+    only_left(&sim, &[], seconds(5)).await;
+    assert_eq!(seen.causes(), [HangupCause::LoseRace]);
+    tokio::time::sleep(seconds(5)).await;
+    assert_eq!(balancer.snapshot().total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn losers_that_nobody_can_hang_up_any_more_are_told() {
+    let sim = switch().await;
+    let client = connect(&sim).await;
+    let names = ["sim/no_answer", "sim/answer?after=2s", "sim/no_answer"];
+    let deaf = async {
+        tokio::time::sleep(ms(1900)).await;
+        sim.faults().update(|plan| plan.stall_reads = true);
+        tokio::time::sleep(seconds(1)).await;
+        sim.faults().cut_all();
+    };
+    let ringing = async {
+        let group = RingGroup::new(names);
+        let mut ring = group.ring(&client).await.unwrap();
+        assert_eq!(won(&ring), 1);
+        (ring.losers_gone().await.unwrap_err(), ring)
+    };
+    let ((error, ring), ()) = tokio::join!(ringing, deaf);
+    assert!(error.is_disconnected(), "{error}");
+    let mut left = error.may_still_ring().to_vec();
+    left.sort();
+    let losers = [&ring.destinations()[0], &ring.destinations()[2]];
+    let mut expected = losers.map(|report| report.uuid().unwrap().to_owned());
+    expected.sort();
+    assert_eq!(left, expected);
+
+    // the same for a ring that is given up
+    sim.faults().clear();
+    let client = connect(&sim).await;
+    let ringing = RingGroup::new(names).start(&client).unwrap();
+    tokio::time::sleep(seconds(1)).await;
+    sim.faults().cut_all();
+    tokio::time::sleep(seconds(1)).await;
+    let error = ringing.cancel().await.unwrap_err();
+    assert_eq!(error.may_still_ring().len(), 3, "{error}");
 }

@@ -1,6 +1,9 @@
 //! [`Destination`]: whom a ring group calls.
 
+use std::fmt;
 use std::time::Duration;
+
+use genesis_client::proto::dial::DialString;
 
 /// One destination of a [`RingGroup`](super::RingGroup): a dial string, and what holds for it alone.
 ///
@@ -18,7 +21,7 @@ use std::time::Duration;
 /// assert_eq!(mobile.dial_string(), "sofia/gateway/carrier/+3215550100");
 /// # let _ = desk;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Destination {
     pub(super) dial: String,
     pub(super) variables: Vec<(String, String)>,
@@ -83,6 +86,21 @@ impl Destination {
     /// The dial string as it was given.
     pub fn dial_string(&self) -> &str {
         &self.dial
+    }
+}
+
+/// Without what variables hold: `sip_auth_password` is one.
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dial = DialString::parse(&self.dial).map(|dial| dial.endpoints());
+        let names: Vec<_> = self.variables.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Destination")
+            .field("dial_path", &dial.as_deref().unwrap_or("not a dial string"))
+            .field("variables", &names)
+            .field("delay", &self.delay)
+            .field("timeout", &self.timeout)
+            .field("weight", &self.weight)
+            .finish()
     }
 }
 

@@ -288,6 +288,7 @@ impl RingGroup {
             ));
         }
         let plans = self.plans()?;
+        let order = self.order(&plans);
         let (events, stream) = match watched {
             true => {
                 let (events, stream) = mpsc::unbounded_channel();
@@ -310,7 +311,7 @@ impl RingGroup {
                 events,
             },
             plans,
-            order: self.order(),
+            order,
             loser_cause: self.loser_cause.clone(),
             caller,
             stop,
@@ -348,8 +349,10 @@ impl RingGroup {
         let mut plans = Vec::with_capacity(count);
         for (index, destination) in self.destinations.iter().enumerate() {
             let plan = plan(destination, base.clone()).map_err(|error| {
-                let text = format!("destination {index} ({}): {error}", destination.dial);
-                invalid(text).with_source(error)
+                // a dial string with a mistake is not shown: a password may stand anywhere in it
+                let dial = DialString::parse(&destination.dial);
+                let name = dial.map_or_else(|_| String::new(), |dial| name(&dial));
+                invalid(format!("destination {index}{name}: {error}")).with_source(error)
             })?;
             for leg in plan.dial.legs() {
                 let chosen = leg.leg().variables().get(UUID);
@@ -357,10 +360,10 @@ impl RingGroup {
                 if let Some(uuid) = chosen.or_else(|| leg.variable(UUID))
                     && let Some(other) = uuids.insert(uuid.to_owned(), index)
                 {
+                    let name = name(&plan.dial);
                     return Err(invalid(format!(
-                        "destination {index} ({}) has the same Unique-ID {uuid} as destination \
-                         {other}; give each its own, or none",
-                        destination.dial
+                        "destination {index}{name} has the same Unique-ID {uuid} as destination \
+                         {other}; give each its own, or none"
                     )));
                 }
             }
@@ -369,8 +372,8 @@ impl RingGroup {
         Ok(plans)
     }
 
-    fn order(&self) -> Order {
-        let count = self.destinations.len();
+    fn order(&self, plans: &[Arc<Plan>]) -> Order {
+        let count = plans.len();
         match self.mode {
             RingMode::Parallel => Order::AtOnce((0..count).collect()),
             RingMode::Sequential => Order::InTurn((0..count).collect()),
@@ -386,11 +389,7 @@ impl RingGroup {
             RingMode::Balancing => Order::Balanced {
                 balancer: self.balancer.clone(),
                 left: (0..count).collect(),
-                names: self
-                    .destinations
-                    .iter()
-                    .map(|one| one.dial.clone())
-                    .collect(),
+                names: plans.iter().map(|plan| plan.name.clone()).collect(),
             },
         }
     }
@@ -408,13 +407,17 @@ fn plan(destination: &Destination, options: OriginateOptions) -> Result<Plan> {
     options.check(&dial)?;
     let legs = dial.leg_count();
     Ok(Plan {
-        name: destination.dial.clone(),
+        name: dial.endpoints(),
         dial,
         options,
         delay: destination.delay,
         timeout: destination.timeout,
         legs,
     })
+}
+
+fn name(dial: &DialString) -> String {
+    format!(" ({})", dial.endpoints())
 }
 
 fn check_time(who: &str, time: Duration) -> Result<()> {

@@ -34,7 +34,9 @@ pub enum RingMode {
     /// As sequential, in an order that is drawn for each ring by weight.
     WeightedRandom,
     /// As sequential, and the next is always the one with the fewest calls in progress among those
-    /// that were not tried yet; see [`balance`](crate::balance).
+    /// that were not tried yet; see [`balance`](crate::balance). The calls of a destination are
+    /// counted under the endpoints of its dial string, without variables: `user/1000` for
+    /// `[leg_timeout=10]user/1000`.
     Balancing,
 }
 

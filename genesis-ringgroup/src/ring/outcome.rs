@@ -117,7 +117,7 @@ fn words(cause: &HangupCause) -> Option<&'static str> {
 pub struct Report {
     /// Its place in the list of the group, from 0.
     pub index: usize,
-    /// Its dial string as it was given.
+    /// The endpoints of its dial string, without variables.
     pub dial_path: String,
     /// The Unique-IDs of its legs: the one that answered alone, else all that the dial string names.
     /// Empty if it was not called.
