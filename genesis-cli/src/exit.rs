@@ -17,7 +17,7 @@ use crate::output::{self, style};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     /// FreeSWITCH refused, or the work failed; of `hangup`, that there is no such channel, of
-    /// `originate`, that the call was not answered.
+    /// `originate` and `ring`, that nobody answered.
     Failed = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -101,6 +101,19 @@ impl From<genesis_channel::Error> for Failure {
         let code = match error.kind() {
             ErrorKind::InvalidArgument | ErrorKind::LimitExceeded => Code::Usage,
             ErrorKind::Timeout | ErrorKind::Disconnected(_) => Code::Link,
+            _ => Code::Failed,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<genesis_ringgroup::Error> for Failure {
+    fn from(error: genesis_ringgroup::Error) -> Self {
+        use genesis_ringgroup::ErrorKind;
+
+        let code = match error.kind() {
+            ErrorKind::InvalidArgument | ErrorKind::LimitExceeded => Code::Usage,
+            ErrorKind::Timeout | ErrorKind::Backend | ErrorKind::Disconnected => Code::Link,
             _ => Code::Failed,
         };
         Self::new(code, error.to_string())

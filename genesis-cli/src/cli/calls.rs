@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use genesis_client::proto::HangupCause;
 use genesis_client::proto::dial::{Application, DialString};
+use genesis_client::proto::{HangupCause, Secret};
 
 use super::Connect;
 use super::values::{
-    CallerId, application, caller_id, cause, dial_string, seconds, unique_id, variable,
+    CallerId, application, caller_id, cause, delay, destination, dial_string, seconds, unique_id,
+    variable, weight,
 };
 
 /// Makes a call and says what becomes of it
@@ -64,6 +65,75 @@ pub(crate) enum WaitFor {
     Answer,
     /// The end of the call
     Hangup,
+}
+
+/// Rings destinations until somebody answers
+///
+/// Prints live what each destination does. Whoever rejects, is busy, is not registered or fails has
+/// not answered; when all have failed it is over at once. The others are hung up (LOSE_RACE) as soon
+/// as somebody answers, and on Ctrl-C; nothing is left ringing. The answered call is parked and goes
+/// on; with --hangup-after it ends.
+///
+/// With --json prints one object: {"result", "uuid", "dial_path", "duration", "destinations"}, where
+/// "result" is "answered", "no_answer", "cancelled" or "error" (then with "error"), "duration" the
+/// seconds that it rang, and "destinations" an array of {"dial_path", "outcome", "cause"}, in which
+/// "outcome" is "answered", "lost", "failed", "hung_up", "timeout", "not_tried", "cancelled" or
+/// "error"; with --hangup-after "talked" too, the seconds from the answer to the end.
+///
+/// The exit code is 0 when somebody answered, 1 when nobody did.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  genesis ring user/1000 user/1001 user/1002\n  genesis ring --mode sequential --ring-time 15 user/1000 sofia/gateway/carrier/4930123\n  genesis ring --delay user/1001=10 user/1000 user/1001\n  genesis ring --mode balancing --redis redis://127.0.0.1 --hangup-after 60 user/1000 user/1001"
+)]
+pub(crate) struct Ring {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+    /// Whom to ring when
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub(crate) mode: Mode,
+    /// Give up after this many seconds, all destinations together
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Let each destination ring for this many seconds at most
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) ring_time: Option<Duration>,
+    /// Ring this destination so many seconds later; may be repeated
+    #[arg(long = "delay", value_name = "DESTINATION=SECONDS", value_parser = delay)]
+    pub(crate) delays: Vec<(String, Duration)>,
+    /// In mode weighted-random: how likely this destination is the next, 1 unless given; may be
+    /// repeated
+    #[arg(long = "weight", value_name = "DESTINATION=WEIGHT", value_parser = weight)]
+    pub(crate) weights: Vec<(String, u32)>,
+    /// Set a channel variable on every leg; may be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
+    /// The caller id that the called parties see: `NUMBER`, or `NAME <NUMBER>`
+    #[arg(long, value_name = "CALLER_ID", value_parser = caller_id)]
+    pub(crate) caller_id: Option<CallerId>,
+    /// In mode balancing: count the calls in this Redis, for all processes that use it; a call is
+    /// counted while this command runs, so use --hangup-after
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis: Option<Secret>,
+    /// Hang the answered call up after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) hangup_after: Option<Duration>,
+    /// Whom to ring: dial strings
+    #[arg(required = true, value_name = "DESTINATION", value_parser = destination)]
+    pub(crate) destinations: Vec<String>,
+}
+
+/// Whom to ring when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// All at once; the first to answer wins
+    #[default]
+    Parallel,
+    /// One after the other, in their order
+    Sequential,
+    /// One after the other, the one with the fewest calls first
+    Balancing,
+    /// One after the other, in random order by weight
+    WeightedRandom,
 }
 
 /// Shows the live channels

@@ -13,7 +13,7 @@ use genesis_client::proto::{EventFormat, Limits, Secret};
 use self::values::{filter, listen, log_level, seconds};
 use crate::logging::Level;
 
-pub(crate) use calls::{Channels, Hangup, Originate, WaitFor};
+pub(crate) use calls::{Channels, Hangup, Mode, Originate, Ring, WaitFor};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -89,6 +89,7 @@ pub(crate) enum Command {
     Events(Events),
     Logs(Logs),
     Originate(Originate),
+    Ring(Ring),
     Channels(Channels),
     Hangup(Hangup),
     Sim(Sim),
@@ -238,9 +239,12 @@ pub(crate) struct Logs {
 /// Runs a simulated FreeSWITCH
 ///
 /// Speaks the event socket as FreeSWITCH does, with calls that follow a script. Prints the address
-/// it listens on ({"listening"} with --json) and runs until Ctrl-C or SIGTERM. Without a script,
-/// user/…, sofia/… and loopback/… ring for a second and answer, and sim/answer, sim/busy,
-/// sim/no_answer, sim/reject, sim/unregistered and sim/fail do as they say.
+/// it listens on ({"listening"} with --json) and runs until Ctrl-C or SIGTERM.
+///
+/// Without a script, user/…, sofia/… and loopback/… ring for a second and answer, and sim/answer,
+/// sim/busy, sim/no_answer, sim/reject, sim/unregistered and sim/fail do as they say. Options stand
+/// behind a `?`, as in sim/answer?after=3s&hangup_after=10s and sim/busy?after=500ms: after, rings,
+/// early_media, hangup_after, hangup_cause, digits, digit_gap, cause.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  genesis sim &\n  genesis bgapi originate sim/busy 9664\n\nA script:\n  {\"destinations\": [{\"match\": \"user/1000\", \"ring\": \"2s\", \"then\": \"answer\", \"hangup_after\": \"5s\"},\n                    {\"match\": \"user/*\", \"then\": \"busy\"}],\n   \"extensions\": {\"7777\": [\"answer\", \"socket 127.0.0.1:8084 async full\"]}}"
@@ -263,10 +267,10 @@ pub(crate) struct Sim {
     pub(crate) script: Option<PathBuf>,
 }
 
-/// Shows calls being controlled, on a simulated switch in this process
+/// Shows a ring group and a queue, on a simulated switch in this process
 ///
-/// Connects, originates calls that are answered, busy and not answered, follows their events, and
-/// runs an outbound session that answers a call, plays, collects digits and hangs up. Needs no
+/// Rings three destinations, of which one is silent, one is busy and one answers, and serves three
+/// callers in the order they came, one at a time, who hear music while they wait. Needs no
 /// FreeSWITCH and no set-up, and takes a few seconds. Ends with an error if a step did not happen.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  genesis demo\n  genesis demo --json | jq -r .text")]

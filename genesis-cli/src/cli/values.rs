@@ -166,6 +166,35 @@ pub(super) fn dial_string(text: &str) -> Result<DialString, String> {
     DialString::parse(text).map_err(|error| error.to_string())
 }
 
+/// A dial string that can be read, as it was written.
+pub(super) fn destination(text: &str) -> Result<String, String> {
+    dial_string(text).map(|_| text.to_owned())
+}
+
+/// A destination and when it rings.
+pub(super) fn delay(text: &str) -> Result<(String, Duration), String> {
+    of_destination(text, |value| match value.parse::<f64>() {
+        Ok(seconds) if (0.0..=1e9).contains(&seconds) => Some(Duration::from_secs_f64(seconds)),
+        _ => None,
+    })
+    .ok_or_else(|| "write DESTINATION=SECONDS".to_owned())
+}
+
+/// A destination and its weight.
+pub(super) fn weight(text: &str) -> Result<(String, u32), String> {
+    of_destination(text, |value| {
+        value.parse().ok().filter(|weight| *weight > 0)
+    })
+    .ok_or_else(|| "write DESTINATION=WEIGHT, a whole number of at least 1".to_owned())
+}
+
+/// `DESTINATION=VALUE`; a dial string may hold `=` itself.
+fn of_destination<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<(String, T)> {
+    let (destination, value) = text.rsplit_once('=')?;
+    let value = read(value.trim())?;
+    (!destination.is_empty()).then(|| (destination.to_owned(), value))
+}
+
 /// A Unique-ID: any word. FreeSWITCH makes UUIDs, but `origination_uuid` need not be one.
 pub(super) fn unique_id(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
@@ -247,6 +276,25 @@ mod tests {
         assert_eq!(variable("a=b=c"), pair("a", "b=c"));
         assert_eq!(variable("a="), pair("a", ""));
         assert!(variable("a").is_err() && variable("=b").is_err());
+    }
+
+    #[test]
+    fn a_delay_and_a_weight_are_of_a_destination() {
+        let read = |text| delay(text).map(|(destination, delay)| (destination, delay.as_millis()));
+        assert_eq!(read("user/1=1.5"), Ok(("user/1".to_owned(), 1500)));
+        assert_eq!(read("[a=b]user/1=0"), Ok(("[a=b]user/1".to_owned(), 0)));
+        assert_eq!(weight("user/1=3"), Ok(("user/1".to_owned(), 3)));
+        for text in [
+            "user/1",
+            "=1",
+            "user/1=",
+            "user/1=-1",
+            "user/1=x",
+            "user/1=NaN",
+        ] {
+            assert!(delay(text).is_err() && weight(text).is_err(), "{text}");
+        }
+        assert!(weight("user/1=0").is_err());
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use genesis_client::proto::HangupCause;
-
 use crate::exit::Failure;
 use crate::output::{Output, one_line, style};
 
@@ -12,12 +10,19 @@ use crate::output::{Output, one_line, style};
 #[derive(Debug)]
 pub(super) struct Live {
     start: Instant,
+    /// How wide the column of destinations is.
+    width: usize,
 }
 
+/// Longer destinations do not widen the column.
+const WIDEST: usize = 32;
+
 impl Live {
-    pub(super) fn new() -> Self {
+    pub(super) fn new<'a>(destinations: impl IntoIterator<Item = &'a str>) -> Self {
+        let widths = destinations.into_iter().map(|name| name.chars().count());
         Self {
             start: Instant::now(),
+            width: widths.max().unwrap_or(0).min(WIDEST),
         }
     }
 
@@ -39,9 +44,10 @@ impl Live {
         }
         let (dim, style) = (output.style(style::DIM), output.style(style));
         output.line(&format!(
-            "{dim}{:8.3} s{dim:#}  {}  {style}{text}{style:#}",
+            "{dim}{:8.3} s{dim:#}  {:<width$}  {style}{text}{style:#}",
             self.seconds(),
-            one_line(destination)
+            one_line(destination),
+            width = self.width
         ))?;
         output.flush()
     }
@@ -50,25 +56,4 @@ impl Live {
 /// To the millisecond.
 pub(super) fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
-}
-
-/// A hangup cause as a telephony operator says it, and by its name.
-pub(super) fn cause_in_words(cause: &HangupCause) -> String {
-    let words = match cause {
-        HangupCause::NormalClearing => "normal end",
-        HangupCause::UserBusy | HangupCause::BusyEverywhere => "busy",
-        HangupCause::NoAnswer | HangupCause::NoUserResponse => "no answer",
-        HangupCause::CallRejected | HangupCause::Decline | HangupCause::RejectAll => "rejected",
-        HangupCause::UserNotRegistered | HangupCause::SubscriberAbsent => "not registered",
-        HangupCause::UnallocatedNumber | HangupCause::InvalidNumberFormat => "no such number",
-        HangupCause::NoRouteDestination | HangupCause::NoRouteTransitNet => "no route",
-        HangupCause::ChanNotImplemented => "no such endpoint",
-        HangupCause::GatewayDown | HangupCause::InvalidGateway => "gateway not usable",
-        HangupCause::OriginatorCancel => "cancelled",
-        HangupCause::LoseRace => "another was quicker",
-        HangupCause::PickedOff => "picked up elsewhere",
-        HangupCause::AllottedTimeout => "out of time",
-        _ => return cause.to_string(),
-    };
-    format!("{words} ({cause})")
 }

@@ -12,6 +12,7 @@ mod holes;
 mod live;
 mod logs;
 mod originate;
+mod ring;
 mod sim;
 
 use std::future::Future;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Events(options) => block_on(events::run(options, &mut output)),
         Command::Logs(options) => block_on(logs::run(options, &mut output)),
         Command::Originate(options) => block_on(originate::run(options, &mut output)),
+        Command::Ring(options) => block_on(ring::run(options, &mut output)),
         Command::Channels(options) => block_on(channels::run(options, &mut output)),
         Command::Hangup(options) => block_on(hangup::run(options, &mut output)),
         Command::Sim(options) => block_on(sim::run(options, &mut output)),

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use genesis_channel::{Channel, Error, ErrorKind, OriginateOptions, Origination, Pace, Progress};
 use genesis_client::proto::dial::Target;
+use genesis_ringgroup::Outcome;
 use serde::Serialize;
 
 use super::Interrupts;
-use super::live::{Live, cause_in_words, rounded};
+use super::live::{Live, rounded};
 use crate::cli::{Originate, WaitFor};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, style};
@@ -42,7 +43,7 @@ pub(crate) async fn run(options: Originate, output: &mut Output) -> Result<(), F
         }
     };
     let mut call = Call {
-        live: Live::new(),
+        live: Live::new([]),
         destination: options.dial_string.to_string(),
         output,
         report: Report {
@@ -113,13 +114,10 @@ impl Call<'_> {
         let talked = rounded(answered.elapsed().as_secs_f64());
         self.report.talked = Some(talked);
         self.report.cause = cause.as_ref().map(ToString::to_string);
-        let cause = cause.map_or_else(
-            || "cause unknown".to_owned(),
-            |cause| cause_in_words(&cause),
-        );
+        let cause = cause.map_or_else(|| "cause unknown".to_owned(), |cause| cause.to_string());
         self.tell(
             style::NONE,
-            &format!("hung up after {talked:.1} s: {cause}"),
+            &format!("hung up after {talked:.1} s, {cause}"),
         )
     }
 
@@ -202,7 +200,9 @@ impl Call<'_> {
     /// Tells why there is no answer.
     fn failed(&mut self, error: Error) -> Failure {
         let (result, words) = match error.kind() {
-            ErrorKind::NotAnswered(cause) => ("no_answer", cause_in_words(cause)),
+            ErrorKind::NotAnswered(cause) => {
+                ("no_answer", Outcome::Failed(cause.clone()).to_string())
+            }
             _ => ("error", error.to_string()),
         };
         self.report.result = result;
@@ -212,7 +212,7 @@ impl Call<'_> {
             self.report.error = Some(words);
             return error.into();
         }
-        Failure::failed(format!("{} did not answer: {words}", self.destination))
+        Failure::failed(format!("no answer from {}: {words}", self.destination))
     }
 
     fn tell(&mut self, style: anstyle::Style, text: &str) -> Result<(), Failure> {

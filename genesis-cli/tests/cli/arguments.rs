@@ -2,13 +2,14 @@
 
 use crate::support::{Done, Simulator, finish, genesis, run};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "decode",
     "api",
     "bgapi",
     "events",
     "logs",
     "originate",
+    "ring",
     "channels",
     "hangup",
     "sim",
@@ -63,6 +64,24 @@ fn mistakes_are_one_line_and_exit_code_2() {
         "cannot be used with",
     );
     usage(&["originate", "user/1", "--wait", "talk"], "hangup");
+    usage(&["ring"], "<DESTINATION>");
+    usage(&["ring", "user/1", "[x"], "has no ']'");
+    usage(&["ring", "user/1", "--mode", "serial"], "weighted-random");
+    usage(
+        &["ring", "user/1", "--delay", "user/1=soon"],
+        "DESTINATION=SECONDS",
+    );
+    usage(&["ring", "user/1", "--delay", "user/2=1"], "user/2");
+    usage(
+        &["ring", "user/1", "--weight", "user/1=2"],
+        "--mode weighted-random",
+    );
+    usage(
+        &["ring", "user/1", "--redis", "redis://pbx"],
+        "--mode balancing",
+    );
+    let balancing = ["ring", "user/1", "--mode", "balancing", "--redis"];
+    usage(&[&balancing[..], &["http://x"]].concat(), "redis://");
     usage(&["channels", "--reconnect"], "--watch");
     usage(&["hangup"], "<UUID");
     usage(&["hangup", "--all", "leg-1"], "cannot be used with");
@@ -220,6 +239,14 @@ fn errors_and_logs_never_show_a_password() {
         hidden(run(&["--password", password, "api", "status"]));
         hidden(run(&[&format!("--password={password}"), "api", "status"]));
         hidden(run(&["demo", &format!("--password={password}")]));
+    }
+    for url in [
+        "redis://:hunter2@127.0.0.1:1",
+        "http://:hunter2@x",
+        "hunter2",
+    ] {
+        let redis = ["--mode", "balancing", "--redis", url, "--loglevel", "TRACE"];
+        hidden(run(&[&["ring", "user/1"], &redis[..]].concat()));
     }
     let mut command = genesis(&["api", "status", "--loglevel", "TRACE", "--port", &sim.port]);
     command.env("ESL_PASSWORD", "hunter2");

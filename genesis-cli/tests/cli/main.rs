@@ -12,5 +12,8 @@ mod events;
 mod failures;
 mod hangup;
 mod originate;
+#[path = "../../../genesis-ringgroup/tests/redis_server/mod.rs"]
+mod redis_server;
+mod ring;
 mod sim;
 mod support;

@@ -1,32 +1,27 @@
-//! `genesis demo`: calls being controlled, on a simulated switch in this process.
+//! `genesis demo`: a ring group and a queue, on a simulated switch in this process.
 
-mod answering;
-mod dialling;
+mod queueing;
+mod ringing;
 mod story;
-mod watch;
 
 use std::time::Duration;
 
-use genesis_client::{Inbound, Outbound, Subscription};
+use genesis_client::proto::EventName;
+use genesis_client::{Client, EventStream, Inbound, Item, Outbound, Subscription};
 use genesis_sim::Sim;
 use genesis_sim::script::{Destination, Script};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use self::answering::Answered;
+use self::queueing::{CALLERS, Desk, EXTENSION, Served};
+use self::ringing::Rang;
 use self::story::Teller;
-use self::watch::{EVENTS, Tally};
 use crate::exit::Failure;
 use crate::output::Output;
 
 /// The demo takes about four seconds; a machine that needs this long has not shown anything.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long 1003 is let ring.
-const RING_TIME: Duration = Duration::from_secs(2);
-/// What the caller presses.
-const DIGITS: &str = "4711";
-/// The one who calls us.
-const CALLER: &str = "1004";
+/// Three that are rung, and three that call.
+const CHANNELS: usize = 6;
 const PASSWORD: &str = "demo";
 
 pub(crate) async fn run(output: &mut Output) -> Result<(), Failure> {
@@ -58,10 +53,10 @@ fn broken(what: impl std::fmt::Display) -> Failure {
     Failure::failed(format!("the demo failed: {what}"))
 }
 
-/// All that happened, as seen from outside.
+/// All that happened.
 struct Summary {
-    tally: Tally,
-    answered: Answered,
+    rang: Rang,
+    served: Vec<Served>,
     seconds: f64,
     commands: u64,
 }
@@ -85,107 +80,93 @@ async fn act(teller: Teller) -> Result<Summary, Failure> {
         "switch",
         format!("simulated FreeSWITCH listens on {address}"),
     );
-
     let client = Inbound::builder()
         .password(PASSWORD)
         .connect(address.to_string())
         .await?;
-    let version = client.api("version").await?.text().into_owned();
-    let version = version
-        .split(['~', '(', '+'])
-        .next()
-        .unwrap_or_default()
-        .trim();
-    teller.tell(
-        "client",
-        format!("connected and authenticated; the switch is {version}"),
-    );
-    let events = client
-        .subscribe(Subscription::new().events(EVENTS.iter().cloned()))
-        .await?;
-    teller.tell(
-        "client",
-        format!("subscribed to {} kinds of events", EVENTS.len()),
-    );
+    teller.tell("client", "connected and authenticated");
+
+    // from here on every channel is counted
+    let mut lives = Lives::watch(&client).await?;
+    let rang = ringing::ring(&client, &teller).await?;
+
     teller.tell(
         "server",
         format!("waits on {application} for calls that the switch hands over"),
     );
-
-    let (report, mut reports) = mpsc::unbounded_channel();
-    let told = tokio::sync::watch::Sender::new(watch::Told::default());
-    let (handler_teller, handler_told) = (teller.clone(), told.subscribe());
+    let (desk, hearing) = Desk::new(teller.clone());
     let serve = outbound.serve(move |session| {
-        answering::answer(
-            session,
-            handler_teller.clone(),
-            handler_told.clone(),
-            report.clone(),
-        )
+        let desk = desk.clone();
+        async move {
+            desk.serve(session).await;
+            Ok(())
+        }
     });
-    let calls = async {
-        tokio::try_join!(
-            watch::follow(events, 4, &teller, &told),
-            dialling::all(&client, &teller),
-            async {
-                let taken = reports
-                    .recv()
-                    .await
-                    .ok_or_else(|| broken("no call was handed over"))?;
-                taken.map_err(|error| broken(format!("the session of 1004: {error}")))
-            },
-        )
-    };
-    let (tally, (), answered) = tokio::select! {
-        done = calls => done?,
-        served = serve => {
-            served?;
+    let served = tokio::select! {
+        served = queueing::callers(&client, &teller, hearing) => served?,
+        ended = serve => {
+            ended?;
             return Err(broken("the outbound server ended early"));
         }
     };
-    tally.check()?;
-    if answered.digits != DIGITS {
-        return Err(broken(format!(
-            "the caller pressed {DIGITS}, but {:?} was collected",
-            answered.digits
-        )));
-    }
+    let channels = lives.all_over().await?;
     let commands = client.stats().commands_sent;
     client.exit().await;
     sim.shutdown().await;
     let seconds = teller.seconds();
-    teller.tell("client", "said goodbye; the switch is shut down");
+    teller.tell(
+        "client",
+        format!("all {channels} channels are gone; the switch is shut down"),
+    );
     Ok(Summary {
-        tally,
-        answered,
+        rang,
+        served,
         seconds,
         commands,
     })
 }
 
+/// Counts channels as they come and go.
+struct Lives(EventStream);
+
+impl Lives {
+    async fn watch(client: &Client) -> Result<Self, Failure> {
+        let names = [EventName::ChannelCreate, EventName::ChannelDestroy];
+        let subscription = Subscription::new().events(names);
+        Ok(Self(client.subscribe(subscription).await?))
+    }
+
+    /// Waits until all channels there were are gone, and gives how many there were.
+    async fn all_over(&mut self) -> Result<usize, Failure> {
+        let (mut channels, mut left) = (0, 0);
+        while channels < CHANNELS || left > 0 {
+            match self.0.next().await {
+                Some(Item::Event(event)) if event.name() == EventName::ChannelCreate => {
+                    channels += 1;
+                    left += 1;
+                }
+                Some(Item::Event(_)) => left -= 1,
+                Some(other) => return Err(broken(format!("events were lost: {other:?}"))),
+                None => return Err(Failure::lost(self.0.close_reason().as_ref())),
+            }
+        }
+        Ok(channels)
+    }
+}
+
 /// Who answers and how.
 fn script(socket: &str) -> Script {
-    let second = Duration::from_secs(1);
-    Script::new()
-        .destination("user/1001", Destination::answer_after(second))
-        .destination(
-            "user/1002",
-            Destination {
-                after: second / 2,
-                ..Destination::busy()
-            },
-        )
-        .destination("user/1003", Destination::no_answer())
-        .destination(
-            "user/1004",
-            Destination {
-                // the call is put through at the early media: it is for us to answer it
-                rings: false,
-                early_media: true,
-                digits: DIGITS.to_owned(),
-                digit_gap: second * 3 / 10,
-                ..Destination::answer_after(second)
-            },
-        )
-        .extension("5000", &[socket])
+    let ms = Duration::from_millis;
+    let busy = Destination {
+        after: ms(300),
+        ..Destination::busy()
+    };
+    let script = Script::new()
+        .destination("user/1001", Destination::no_answer())
+        .destination("user/1002", busy)
+        .destination("user/1003", Destination::answer_after(ms(800)))
+        .extension(EXTENSION, &[socket]);
+    CALLERS.into_iter().fold(script, |script, caller| {
+        script.destination(&format!("user/{caller}"), Destination::answer())
+    })
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use genesis_client::proto::HangupCause;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -61,7 +62,8 @@ pub(super) fn heading(output: &mut Output) -> Result<(), Failure> {
     output.line(&format!(
         "{bold}Genesis controls calls on a simulated FreeSWITCH{bold:#}"
     ))?;
-    output.line("1001 answers, 1002 is busy, 1003 does not answer; 1004 calls extension 5000, which is this program")?;
+    output.line("a ring group: 1001 does not answer, 1002 is busy, 1003 answers")?;
+    output.line("a queue that serves one at a time: 2001, 2002 and 2003 call")?;
     output.line("")?;
     output.flush()
 }
@@ -91,33 +93,44 @@ struct SummaryObject<'a> {
 
 #[derive(Serialize)]
 struct SummaryData<'a> {
-    calls: usize,
-    answered: usize,
-    busy: usize,
-    no_answer: usize,
-    digits: &'a str,
-    events: u64,
+    answered_by: &'a str,
+    others: Vec<DestinationData<'a>>,
+    served: Vec<&'a str>,
+    longest_wait: f64,
     commands: u64,
     seconds: f64,
+}
+
+#[derive(Serialize)]
+struct DestinationData<'a> {
+    destination: &'a str,
+    outcome: &'static str,
+    cause: Option<&'a str>,
 }
 
 impl Summary {
     pub(super) fn print(&self, output: &mut Output) -> Result<(), Failure> {
         let Self {
-            tally,
-            answered,
+            rang,
+            served,
             seconds,
             commands,
         } = self;
+        let waits = served.iter().map(|served| served.waited);
+        let longest = waits.max().unwrap_or_default().as_secs_f64();
         if output.json {
+            let others = rang.others.iter();
+            let others = others.map(|(destination, outcome)| DestinationData {
+                destination,
+                outcome: outcome.as_str(),
+                cause: outcome.cause().map(HangupCause::as_str),
+            });
             return output.object(&SummaryObject {
                 summary: SummaryData {
-                    calls: tally.calls,
-                    answered: tally.answered,
-                    busy: tally.busy,
-                    no_answer: tally.no_answer,
-                    digits: &answered.digits,
-                    events: tally.events,
+                    answered_by: rang.winner,
+                    others: others.collect(),
+                    served: served.iter().map(|served| served.who).collect(),
+                    longest_wait: longest,
                     commands: *commands,
                     seconds: *seconds,
                 },
@@ -125,18 +138,20 @@ impl Summary {
         }
         let (bold, good) = (output.style(style::BOLD), output.style(style::GOOD));
         let mut text = format!("\n{bold}Summary{bold:#}\n");
+        let others = rang.others.iter();
+        let others: Vec<String> = others
+            .map(|(phone, outcome)| format!("{phone}: {outcome}"))
+            .collect();
+        let order: Vec<&str> = served.iter().map(|served| served.who).collect();
         let _ = write!(
             text,
-            "  {} calls: {good}{} answered{good:#}, {} busy, {} without answer\n  \
-             the caller who was handed over heard the greeting ({:.1} s), pressed {} and was hung up\n  \
-             {} events followed, none lost; {commands} commands sent; {seconds:.1} s\n",
-            tally.calls,
-            tally.answered,
-            tally.busy,
-            tally.no_answer,
-            answered.greeting.as_secs_f64(),
-            answered.digits,
-            tally.events,
+            "  ring group: {good}{} answered after {:.1} s{good:#}; {}\n  \
+             queue: {} served in the order they came; the longest wait was {longest:.1} s\n  \
+             {commands} commands sent; {seconds:.1} s\n",
+            rang.winner,
+            rang.after.as_secs_f64(),
+            others.join("; "),
+            order.join(", "),
         );
         output.bytes(text.as_bytes())?;
         output.flush()

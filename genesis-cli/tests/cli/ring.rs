@@ -1,0 +1,184 @@
+//! `genesis ring` against the simulated switch.
+
+use serde_json::{Value, json};
+
+use crate::redis_server::RedisServer;
+use crate::support::{Done, Following, Simulator, run};
+
+fn ring(sim: &Simulator, arguments: &[&str]) -> Done {
+    run(&[&["ring", "--port", &sim.port], arguments].concat())
+}
+
+fn object(done: &Done) -> Value {
+    assert_eq!(done.stdout.lines().count(), 1, "{done:?}");
+    serde_json::from_str(&done.stdout).unwrap()
+}
+
+fn channels(sim: &Simulator) -> Vec<Value> {
+    let done = run(&["channels", "--json", "--port", &sim.port]);
+    serde_json::from_str(&done.stdout).unwrap()
+}
+
+#[test]
+fn the_first_to_answer_wins_and_the_others_are_hung_up() {
+    let sim = Simulator::start(&[]);
+    let answers = "sim/answer?after=300ms";
+    let done = ring(&sim, &["sim/busy", "sim/no_answer", answers]);
+    assert_eq!((done.code, &*done.stderr), (0, ""), "{done:?}");
+    let up = channels(&sim);
+    assert_eq!(up.len(), 1, "{up:?}");
+    let uuid = up[0]["uuid"].as_str().unwrap();
+    let last = done.stdout.lines().last().unwrap();
+    assert!(
+        last.starts_with(&format!("{answers} answered after "))
+            && last.ends_with(&format!(" s, Unique-ID {uuid}")),
+        "{last}"
+    );
+    let said = |destination: &str| -> Vec<String> {
+        let lines = done.stdout.lines().filter_map(|line| {
+            let (_, told) = line.split_once(" s  ")?;
+            Some(told.strip_prefix(destination)?.trim().to_owned())
+        });
+        lines.collect()
+    };
+    assert_eq!(said("sim/busy"), ["is being called", "busy (USER_BUSY)"]);
+    assert_eq!(
+        said("sim/no_answer"),
+        [
+            "is being called",
+            "rings",
+            "hung up, another answered first"
+        ]
+    );
+}
+
+#[test]
+fn with_json_there_is_one_object_about_everybody() {
+    let sim = Simulator::start(&[]);
+    let arguments = ["--json", "--mode", "sequential", "--ring-time", "0.3"];
+    let destinations = [
+        "sim/no_answer",
+        "sim/unregistered",
+        "sim/answer",
+        "user/1000",
+    ];
+    let done = ring(
+        &sim,
+        &[&arguments[..], &destinations, &["--hangup-after", "0.1"]].concat(),
+    );
+    assert_eq!((done.code, &*done.stderr), (0, ""));
+    let result = object(&done);
+    assert_eq!(result["result"], "answered");
+    assert_eq!(result["dial_path"], "sim/answer");
+    assert_eq!(result["uuid"].as_str().unwrap().len(), 36);
+    assert!(result["duration"].as_f64().unwrap() >= 0.3, "{result}");
+    assert!(result["talked"].as_f64().unwrap() >= 0.1, "{result}");
+    assert_eq!(
+        result["destinations"],
+        json!([
+            {"dial_path": "sim/no_answer", "outcome": "timeout", "cause": "LOSE_RACE"},
+            {"dial_path": "sim/unregistered", "outcome": "failed", "cause": "USER_NOT_REGISTERED"},
+            {"dial_path": "sim/answer", "outcome": "answered", "cause": null},
+            {"dial_path": "user/1000", "outcome": "not_tried", "cause": null},
+        ])
+    );
+    assert!(channels(&sim).is_empty());
+}
+
+#[test]
+fn when_nobody_answers_it_is_exit_code_1_at_once() {
+    let sim = Simulator::start(&[]);
+    let done = ring(&sim, &["sim/busy", "sim/reject"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert_eq!(
+        done.stderr,
+        "error: nobody answered: sim/busy busy (USER_BUSY), sim/reject rejected the call \
+         (CALL_REJECTED)\n"
+    );
+    let done = ring(&sim, &["--json", "--timeout", "0.5", "sim/no_answer"]);
+    let result = object(&done);
+    assert_eq!(
+        (done.code, &result["result"], &result["uuid"]),
+        (1, &"no_answer".into(), &Value::Null)
+    );
+    assert!(channels(&sim).is_empty());
+}
+
+#[test]
+fn variables_reach_every_destination_and_a_delay_its_own() {
+    let sim = Simulator::start(&[]);
+    let late = "sim/answer?after=1ms";
+    let arguments = ["--var", "account=42", "--delay", "sim/answer?after=1ms=0.4"];
+    let done = ring(
+        &sim,
+        &[&arguments[..], &["--json", "sim/busy", late]].concat(),
+    );
+    let result = object(&done);
+    assert!(result["duration"].as_f64().unwrap() >= 0.4, "{result}");
+    let uuid = result["uuid"].as_str().unwrap();
+    let variable = run(&["api", "--port", &sim.port, "uuid_getvar", uuid, "account"]);
+    assert_eq!(variable.stdout.trim(), "42");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_they_ring_leaves_nobody_ringing() {
+    let sim = Simulator::start(&[]);
+    let destinations = ["sim/no_answer", "sim/answer?after=60s"];
+    let ringing =
+        Following::start(&[&["ring", "--port", &*sim.port][..], &destinations[..]].concat());
+    for _ in 0..2 {
+        ringing.find(|line| line.ends_with("rings").then_some(()));
+    }
+    let done = ringing.interrupt();
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stderr.contains("cancelled"), "{}", done.stderr);
+    assert!(channels(&sim).is_empty());
+}
+
+#[test]
+fn with_redis_processes_balance_together() {
+    let sim = Simulator::start(&[]);
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let balancing = ["--mode", "balancing", "--redis", &url];
+    let destinations = ["sim/answer?rings=true", "sim/answer?rings=false"];
+    // its call is up, and counts
+    let arguments = ["ring", "--port", &sim.port, "--hangup-after", "60"];
+    let first = Following::start(&[&arguments[..], &balancing, &destinations].concat());
+    let told = first.find(|line| line.contains("Unique-ID").then(|| line.to_owned()));
+    assert!(told.starts_with(destinations[0]), "{told}");
+    let chosen = |arguments: &[&str]| {
+        let done = ring(&sim, &[&balancing[..], &["--json"], arguments].concat());
+        object(&done)["dial_path"].as_str().unwrap().to_owned()
+    };
+    for _ in 0..3 {
+        // whose call is over by then
+        let over = [&destinations[..], &["--hangup-after", "0.01"]].concat();
+        assert_eq!(chosen(&over), destinations[1]);
+    }
+    #[cfg(unix)]
+    {
+        // Ctrl-C ends the call, and its count
+        let done = first.interrupt();
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(channels(&sim).is_empty());
+        assert_eq!(chosen(&destinations), destinations[0]);
+    }
+}
+
+#[test]
+fn redis_that_is_down_is_exit_code_3() {
+    let sim = Simulator::start(&[]);
+    let redis = [
+        "--mode",
+        "balancing",
+        "--redis",
+        "redis://127.0.0.1:1",
+        "sim/answer",
+    ];
+    let done = ring(&sim, &redis);
+    assert_eq!(done.code, 3, "{done:?}");
+    assert!(done.stderr.contains("127.0.0.1:1"), "{}", done.stderr);
+    assert!(channels(&sim).is_empty());
+}
