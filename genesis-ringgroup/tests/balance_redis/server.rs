@@ -22,6 +22,10 @@ impl Server {
         self.0.url()
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.0.port()
+    }
+
     fn connection(&self) -> redis::Connection {
         let client = redis::Client::open(self.url()).unwrap();
         client.get_connection().unwrap()
@@ -50,14 +54,17 @@ impl Server {
         keys.into_iter().map(dump).collect()
     }
 
-    /// Replaces everything that is in it, in one step.
-    pub(crate) fn put_back(&self, contents: &Contents) {
+    /// Replaces everything that is in it, and gives a field of a hash, in one step.
+    pub(crate) fn put_back(&self, contents: &Contents, key: &str, field: &str) -> String {
         let mut pipe = redis::pipe();
-        pipe.atomic().cmd("FLUSHALL");
+        pipe.atomic().cmd("FLUSHALL").ignore();
         for (key, dump) in contents {
-            pipe.cmd("RESTORE").arg(key).arg(60_000).arg(dump);
+            let restore = pipe.cmd("RESTORE").arg(key).arg(60_000).arg(dump);
+            restore.ignore();
         }
-        pipe.query::<redis::Value>(&mut self.connection()).unwrap();
+        pipe.cmd("HGET").arg(key).arg(field);
+        let (value,) = pipe.query(&mut self.connection()).unwrap();
+        value
     }
 
     /// Kills it, as a crash would.

@@ -77,35 +77,48 @@ async fn a_call_that_is_up_is_counted_until_its_end_by_one_watcher_after_another
     let uuid = call(&sim);
     killed_with_a_call_up(&server, &uuid, LEASE).await;
 
-    // the ringing one goes with the lease, the other stays
+    // the one that rang goes, the other stays
     let a = async || count(&judge, "a").await;
     let b = async || count(&judge, "b").await;
     until(0, LEASE + SLACK, a).await;
     always(1, LEASE * 3, b).await;
 
     // one process after the other dies and leaves it to the next
-    let mut left = watchers;
-    while left.len() > 1 {
+    while watchers.len() > 1 {
         let mut adopted = Vec::new();
-        for watcher in &mut left {
+        for watcher in &mut watchers {
             adopted.push(watcher.ask("adopted").await);
         }
-        let has = adopted.iter().filter(|calls| **calls == "1").count();
-        assert_eq!(has, 1, "exactly one adopts: {adopted:?}");
-        let place = adopted.iter().position(|calls| calls == "1").unwrap();
-        left.remove(place).kill().await;
+        // nobody has it taken away again, which would show as [1, 0]
+        let others = adopted.iter().filter(|calls| *calls == "[]").count();
+        assert_eq!(others, watchers.len() - 1, "one adopts: {adopted:?}");
+        let place = adopted.iter().position(|calls| calls == "[1]").unwrap();
+        watchers.remove(place).kill().await;
         always(1, LEASE * 3, b).await;
     }
 
     // it ends, and is given back at once
     hang_up(&sim, &uuid).await;
-    let took = until(0, SLACK, b).await;
-    println!("given back {took:?} after the call ended");
-    let last = &mut left[0];
-    let adopted = last.ask("adopted").await;
-    if adopted != "0" {
-        assert_eq!(last.ask("adopted_changed 1").await, "0");
-    }
+    until(0, SLACK, b).await;
+    let last = &mut watchers[0];
+    soon(async { while last.ask("adopted").await != "[1, 0]" {} }).await;
+}
+
+#[tokio::test]
+async fn a_watcher_that_died_too_keeps_nothing() {
+    let server = Server::start();
+    let (sim, address) = switch().await;
+    let judge = balancer(&server).await;
+    // long enough to tell one lease from two
+    let lease = Duration::from_secs(1);
+    let mut worker = Worker::start(&server.url(), lease).await;
+    assert_eq!(worker.ask(format!("watch {address}")).await, "watching");
+    let uuid = call(&sim);
+    assert_eq!(worker.ask("count b").await, "1");
+    assert_eq!(worker.ask(format!("answered 1 {uuid}")).await, "up");
+    worker.kill().await;
+    let b = async || count(&judge, "b").await;
+    until(0, lease + lease / 2, b).await;
 }
 
 #[tokio::test]
@@ -133,6 +146,9 @@ async fn a_call_that_ends_before_the_lease_does_not_wait_for_anybody() {
     let uuid = call(&sim);
     killed_with_a_call_up(&server, &uuid, Duration::from_millis(300)).await;
     hang_up(&sim, &uuid).await;
+    // what was ringing waits for nobody either
+    let a = async || count(&judge, "a").await;
+    until(0, Duration::from_millis(300) + SLACK, a).await;
     let b = async || count(&judge, "b").await;
     // the lease, then the watcher's next renewal
     until(0, Duration::from_millis(2500), b).await;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::BufRead;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use genesis_client::Inbound;
@@ -62,7 +63,7 @@ impl Worker {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), answer)
+        tokio::time::timeout(Duration::from_secs(60), answer)
             .await
             .expect("the worker is silent")
     }
@@ -94,7 +95,7 @@ fn worker_process() {
     let (url, lease) = settings.split_once(' ').unwrap();
     let redis = RedisOptions::new(url)
         .lease(Duration::from_millis(lease.parse().unwrap()))
-        .command_timeout(Duration::from_secs(5));
+        .command_timeout(Duration::from_secs(20));
     let (sender, mut commands) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {
@@ -113,7 +114,7 @@ fn worker_process() {
             balancer,
             loads: BTreeMap::new(),
             next: 0,
-            watch: None,
+            adopted: Arc::default(),
         };
         println!("@ready");
         while let Some(command) = commands.recv().await {
@@ -127,7 +128,16 @@ struct Life {
     balancer: RedisBalancer,
     loads: BTreeMap<usize, Load>,
     next: usize,
-    watch: Option<Watch>,
+    adopted: Arc<Mutex<Vec<usize>>>,
+}
+
+/// Notes every number of calls that the watch follows.
+async fn note(watch: Watch, adopted: Arc<Mutex<Vec<usize>>>) {
+    let mut now = watch.adopted();
+    while let Some(next) = watch.adopted_changed(now).await {
+        adopted.lock().unwrap().push(next);
+        now = next;
+    }
 }
 
 impl Life {
@@ -186,15 +196,14 @@ impl Life {
                     .connect(address)
                     .await
                     .unwrap();
-                self.watch = Some(self.balancer.watch(&client).await.unwrap());
+                let watch = self.balancer.watch(&client).await.unwrap();
+                tokio::spawn(note(watch, Arc::clone(&self.adopted)));
                 "watching".to_owned()
             }
-            ["adopted"] => self.watch.as_ref().unwrap().adopted().to_string(),
-            // waits until it follows another number of calls
-            ["adopted_changed", from] => {
-                let watch = self.watch.as_ref().unwrap();
-                let changed = watch.adopted_changed(from.parse().unwrap()).await;
-                changed.unwrap().to_string()
+            // how many calls its watch followed, one number after another
+            ["adopted"] => {
+                let adopted = self.adopted.lock().unwrap().clone();
+                format!("{adopted:?}")
             }
             _ => panic!("unknown command {words:?}"),
         }
