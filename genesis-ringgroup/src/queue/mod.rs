@@ -23,7 +23,8 @@
 //!
 //! In memory a place is held until it is given back. In Redis it is a lease:
 //!
-//! * Time is that of Redis: each script asks it (`TIME`), so processes need not agree on the time.
+//! * Time is that of Redis: each script asks it (`TIME`), so processes need not agree on the time. A clock of
+//!   Redis that is set forward ends leases early.
 //! * A process renews what it has in a queue, held or waiting, with one script call at a third of the
 //!   lease, however many items these are. A process that is not heard of for one lease loses all of it,
 //!   and others are served at that moment. A dead waiter at the head of the line therefore holds it up
@@ -42,11 +43,9 @@
 //! * While nothing happens, nothing is asked: publishing wakes those concerned, and one timer is set for the
 //!   next lease that may end. A process without items in any queue sends nothing. A watched queue
 //!   ([`Queue::watch`]) in which others hold places is looked at once per lease.
-//! * A waiting item keeps waiting while Redis is away, up to [`RedisOptions::outage`]; then it gets an error.
+//! * A waiting item keeps waiting while Redis is away, up to `RedisOptions::outage`; then it gets an error.
 //! * The keys of a queue share a hash tag and expire one day after the queue was last used, a limit that was
 //!   set ([`Queue::set_limit`]) included.
-//!
-//! [`RedisOptions::outage`]: https://docs.rs/genesis-ringgroup/latest/genesis_ringgroup/struct.RedisOptions.html#method.outage
 
 mod backend;
 mod memory;

@@ -1,18 +1,18 @@
 //! Something between a client and Redis that breaks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Passes everything on, until told otherwise.
 pub(crate) struct Proxy {
     port: u16,
     /// How many more answers pass; then one is swallowed and its connection ends.
     answers: Arc<AtomicI64>,
-    cuts: Arc<AtomicUsize>,
+    cuts: watch::Sender<usize>,
     requests: Arc<Requests>,
 }
 
@@ -30,18 +30,18 @@ impl Proxy {
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
             answers: Arc::new(AtomicI64::new(i64::MAX)),
-            cuts: Arc::new(AtomicUsize::new(0)),
+            cuts: watch::Sender::new(0),
             requests: Arc::new(Requests {
                 pass: AtomicI64::new(i64::MAX),
                 deliver: Notify::new(),
                 delivered: Notify::new(),
             }),
         };
-        let (answers, cuts) = (Arc::clone(&proxy.answers), Arc::clone(&proxy.cuts));
+        let (answers, cuts) = (Arc::clone(&proxy.answers), proxy.cuts.clone());
         let requests = Arc::clone(&proxy.requests);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (answers, cuts) = (Arc::clone(&answers), Arc::clone(&cuts));
+                let (answers, cuts) = (Arc::clone(&answers), cuts.clone());
                 let requests = Arc::clone(&requests);
                 tokio::spawn(async move {
                     if let Ok(server) = TcpStream::connect(("127.0.0.1", redis)).await {
@@ -57,9 +57,13 @@ impl Proxy {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    /// So many answers pass, the next one is lost with its connection, and then all pass again.
-    pub(crate) fn lose_answer_after(&self, answers: i64) {
+    /// So many answers pass, the next one is lost with its connection, and then all pass again. The future
+    /// ends when it is lost.
+    pub(crate) fn lose_answer_after(&self, answers: i64) -> impl Future<Output = ()> + use<> {
         self.answers.store(answers, Ordering::SeqCst);
+        let mut cuts = self.cuts.subscribe();
+        let before = *cuts.borrow_and_update();
+        async move { drop(cuts.wait_for(|cuts| *cuts > before).await) }
     }
 
     /// The next request stays on the way, and its connection ends.
@@ -74,7 +78,7 @@ impl Proxy {
     }
 
     pub(crate) fn cuts(&self) -> usize {
-        self.cuts.load(Ordering::SeqCst)
+        *self.cuts.borrow()
     }
 }
 
@@ -82,7 +86,7 @@ async fn pass(
     client: TcpStream,
     server: TcpStream,
     answers: &AtomicI64,
-    cuts: &AtomicUsize,
+    cuts: &watch::Sender<usize>,
     requests: &Requests,
 ) {
     // the end of either side is the end of both
@@ -108,7 +112,7 @@ async fn pass(
         while let Ok(count @ 1..) = from_server.read(&mut bytes).await {
             if answers.fetch_sub(1, Ordering::SeqCst) == 0 {
                 answers.store(i64::MAX, Ordering::SeqCst);
-                cuts.fetch_add(1, Ordering::SeqCst);
+                cuts.send_modify(|cuts| *cuts += 1);
                 return;
             }
             if to_client.write_all(&bytes[..count]).await.is_err() {

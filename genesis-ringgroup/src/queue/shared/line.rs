@@ -30,7 +30,7 @@ impl Times {
     }
 
     fn first_pause(&self) -> Duration {
-        (self.lease / 40).max(Duration::from_millis(5))
+        (self.lease / 40).min(Duration::from_millis(20))
     }
 
     fn longest_pause(&self) -> Duration {
