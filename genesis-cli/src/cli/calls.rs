@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use genesis_client::proto::dial::{Application, DialString};
+use genesis_client::proto::dial::Application;
 use genesis_client::proto::{HangupCause, Secret};
 
 use super::Connect;
-use super::values::{
-    CallerId, application, caller_id, cause, delay, destination, dial_string, seconds, unique_id,
-    variable, weight,
-};
+use super::values::{CallerId, application, caller_id, cause, seconds, unique_id};
 
 /// Makes a call and says what becomes of it
 ///
@@ -35,8 +32,8 @@ pub(crate) struct Originate {
     #[command(flatten)]
     pub(crate) connect: Connect,
     /// Set a channel variable on every leg; may be repeated
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
-    pub(crate) variables: Vec<(String, String)>,
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(crate) variables: Vec<Secret>,
     /// The caller id that the called party sees: `NUMBER`, or `NAME <NUMBER>`
     #[arg(long, value_name = "CALLER_ID", value_parser = caller_id)]
     pub(crate) caller_id: Option<CallerId>,
@@ -53,8 +50,8 @@ pub(crate) struct Originate {
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub(crate) wait: WaitFor,
     /// Whom to call: legs with `,` ring together, with `|` one after another
-    #[arg(value_name = "DIAL_STRING", value_parser = dial_string)]
-    pub(crate) dial_string: DialString,
+    #[arg(value_name = "DIAL_STRING")]
+    pub(crate) dial_string: Secret,
 }
 
 /// When `originate` is done.
@@ -98,15 +95,15 @@ pub(crate) struct Ring {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) ring_time: Option<Duration>,
     /// Ring this destination so many seconds later; may be repeated
-    #[arg(long = "delay", value_name = "DESTINATION=SECONDS", value_parser = delay)]
-    pub(crate) delays: Vec<(String, Duration)>,
+    #[arg(long = "delay", value_name = "DESTINATION=SECONDS")]
+    pub(crate) delays: Vec<Secret>,
     /// In mode weighted-random: how likely this destination is the next, 1 unless given; may be
     /// repeated
-    #[arg(long = "weight", value_name = "DESTINATION=WEIGHT", value_parser = weight)]
-    pub(crate) weights: Vec<(String, u32)>,
+    #[arg(long = "weight", value_name = "DESTINATION=WEIGHT")]
+    pub(crate) weights: Vec<Secret>,
     /// Set a channel variable on every leg; may be repeated
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
-    pub(crate) variables: Vec<(String, String)>,
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(crate) variables: Vec<Secret>,
     /// The caller id that the called parties see: `NUMBER`, or `NAME <NUMBER>`
     #[arg(long, value_name = "CALLER_ID", value_parser = caller_id)]
     pub(crate) caller_id: Option<CallerId>,
@@ -118,8 +115,8 @@ pub(crate) struct Ring {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) hangup_after: Option<Duration>,
     /// Whom to ring: dial strings
-    #[arg(required = true, value_name = "DESTINATION", value_parser = destination)]
-    pub(crate) destinations: Vec<String>,
+    #[arg(required = true, value_name = "DESTINATION")]
+    pub(crate) destinations: Vec<Secret>,
 }
 
 /// Whom to ring when.

@@ -1,7 +1,7 @@
 //! The command line as clap sees it.
 
 mod calls;
-mod values;
+pub(crate) mod values;
 
 use std::path::PathBuf;
 

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use genesis_client::HeaderFilter;
-use genesis_client::proto::HangupCause;
 use genesis_client::proto::dial::{Application, DialString, Leg};
 use genesis_client::proto::name::LogLevel;
+use genesis_client::proto::{HangupCause, Secret};
+
+use crate::exit::Failure;
 
 /// How many names are offered for one that does not exist.
 const OFFERED: usize = 3;
@@ -97,14 +99,56 @@ fn nearest_causes(text: &str) -> Vec<&'static str> {
     names.take(OFFERED).collect()
 }
 
+/// Reads values that may hold a password (a channel variable, a dial string). clap would show what
+/// it refuses; the error here says what is wrong and not with what.
+fn read_all<T>(
+    what: &str,
+    values: &[Secret],
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, Failure> {
+    let mut all = Vec::with_capacity(values.len());
+    for (place, value) in values.iter().enumerate() {
+        all.push(read(value.expose()).map_err(|reason| {
+            let which = match values.len() {
+                1 => String::new(),
+                _ => format!(" (number {})", place + 1),
+            };
+            Failure::usage(format!("invalid value for {what}{which}: {reason}"))
+        })?);
+    }
+    Ok(all)
+}
+
+/// The channel variables of `--var`: names and values.
+pub(crate) fn variables(values: &[Secret]) -> Result<Vec<(String, String)>, Failure> {
+    read_all("--var", values, variable)
+}
+
+/// The dial strings that stand for `what`.
+pub(crate) fn dial_strings(what: &str, values: &[Secret]) -> Result<Vec<DialString>, Failure> {
+    read_all(what, values, |text| {
+        DialString::parse(text).map_err(|error| error.to_string())
+    })
+}
+
+/// The destinations of `--delay`, and when they ring.
+pub(crate) fn delays(values: &[Secret]) -> Result<Vec<(String, Duration)>, Failure> {
+    read_all("--delay", values, delay)
+}
+
+/// The destinations of `--weight`, and their weights.
+pub(crate) fn weights(values: &[Secret]) -> Result<Vec<(String, u32)>, Failure> {
+    read_all("--weight", values, weight)
+}
+
 /// A channel variable: its name and its value, which may be empty.
-pub(super) fn variable(text: &str) -> Result<(String, String), String> {
+fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {
             let name = name.trim();
             // what cannot be sent is said before anything is
             let leg = Leg::new("null/any").and_then(|leg| leg.variable(name, value));
-            leg.map_err(|error| error.to_string())?;
+            leg.map_err(|_| "a name or value that cannot be sent".to_owned())?;
             Ok((name.to_owned(), value.to_owned()))
         }
         _ => Err("write NAME=VALUE".to_owned()),
@@ -161,18 +205,8 @@ pub(super) fn application(text: &str) -> Result<Application, String> {
     })
 }
 
-/// A dial string that can be read.
-pub(super) fn dial_string(text: &str) -> Result<DialString, String> {
-    DialString::parse(text).map_err(|error| error.to_string())
-}
-
-/// A dial string that can be read, as it was written.
-pub(super) fn destination(text: &str) -> Result<String, String> {
-    dial_string(text).map(|_| text.to_owned())
-}
-
 /// A destination and when it rings.
-pub(super) fn delay(text: &str) -> Result<(String, Duration), String> {
+fn delay(text: &str) -> Result<(String, Duration), String> {
     of_destination(text, |value| match value.parse::<f64>() {
         Ok(seconds) if (0.0..=1e9).contains(&seconds) => Some(Duration::from_secs_f64(seconds)),
         _ => None,
@@ -181,7 +215,7 @@ pub(super) fn delay(text: &str) -> Result<(String, Duration), String> {
 }
 
 /// A destination and its weight.
-pub(super) fn weight(text: &str) -> Result<(String, u32), String> {
+fn weight(text: &str) -> Result<(String, u32), String> {
     of_destination(text, |value| {
         value.parse().ok().filter(|weight| *weight > 0)
     })

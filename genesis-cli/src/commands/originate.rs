@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Interrupts;
 use super::live::{Live, rounded};
-use crate::cli::{Originate, WaitFor};
+use crate::cli::{Originate, WaitFor, values};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, style};
 
@@ -30,6 +30,11 @@ struct Report {
 }
 
 pub(crate) async fn run(options: Originate, output: &mut Output) -> Result<(), Failure> {
+    let wanted = wanted(&options)?;
+    let mut dial = values::dial_strings("DIAL_STRING", std::slice::from_ref(&options.dial_string))?;
+    let Some(dial) = dial.pop() else {
+        return Err(Failure::usage("there is no dial string"));
+    };
     let mut interrupts = Interrupts::new()?;
     let connecting = options
         .connect
@@ -44,15 +49,15 @@ pub(crate) async fn run(options: Originate, output: &mut Output) -> Result<(), F
     };
     let mut call = Call {
         live: Live::new([]),
-        destination: options.dial_string.to_string(),
+        // without variables, which may hold passwords
+        destination: dial.endpoints(),
         output,
         report: Report {
-            dial_path: options.dial_string.to_string(),
+            dial_path: dial.endpoints(),
             ..Report::default()
         },
     };
-    let dial_string = options.dial_string.clone();
-    let origination = Channel::originate_start(&client, dial_string, wanted(&options)).await;
+    let origination = Channel::originate_start(&client, dial, wanted).await;
     let done = match origination {
         Ok(origination) => {
             call.follow(origination, options.wait, &mut interrupts)
@@ -68,20 +73,20 @@ pub(crate) async fn run(options: Originate, output: &mut Output) -> Result<(), F
     done
 }
 
-fn wanted(options: &Originate) -> OriginateOptions {
+fn wanted(options: &Originate) -> Result<OriginateOptions, Failure> {
     // one call does not need to be paced
     let mut wanted = OriginateOptions::new()
         .pace(Pace::Unlimited)
         .timeout(options.timeout)
-        .variables(options.variables.iter().cloned());
+        .variables(values::variables(&options.variables)?);
     if let Some(caller) = &options.caller_id {
         wanted = wanted.caller_id(&caller.name, &caller.number);
     }
-    match (&options.app, &options.exten) {
+    Ok(match (&options.app, &options.exten) {
         (Some(application), _) => wanted.target(Target::Application(application.clone())),
         (None, Some(extension)) => wanted.extension(extension),
         (None, None) => wanted,
-    }
+    })
 }
 
 /// The call and how it is told.

@@ -71,7 +71,10 @@ fn mistakes_are_one_line_and_exit_code_2() {
         &["ring", "user/1", "--delay", "user/1=soon"],
         "DESTINATION=SECONDS",
     );
-    usage(&["ring", "user/1", "--delay", "user/2=1"], "user/2");
+    usage(
+        &["ring", "user/1", "--delay", "user/2=1"],
+        "not among the destinations",
+    );
     usage(
         &["ring", "user/1", "--weight", "user/1=2"],
         "--mode weighted-random",
@@ -247,6 +250,29 @@ fn errors_and_logs_never_show_a_password() {
     ] {
         let redis = ["--mode", "balancing", "--redis", url, "--loglevel", "TRACE"];
         hidden(run(&[&["ring", "user/1"], &redis[..]].concat()));
+    }
+    for dial in ["[a=hunter2", "{a=hunter2}sim/busy", "{a=hunter2}[x=y]"] {
+        let variable = "sip_auth_password=hunter2\n";
+        for arguments in [
+            &["originate", dial][..],
+            &["ring", dial],
+            &["ring", dial, "--delay", "hunter2=x"],
+            &["ring", dial, "--delay", "hunter2=1"],
+            &[
+                "ring",
+                dial,
+                "--mode",
+                "weighted-random",
+                "--weight",
+                "hunter2=x",
+            ],
+            &["originate", "sim/busy", "--var", variable],
+            &["ring", "sim/busy", "--var", variable],
+        ] {
+            let done = run(&[arguments, &flags, &["--password", "s3cret"]].concat());
+            assert!(!done.stdout.contains("hunter"), "{}", done.stdout);
+            hidden(done);
+        }
     }
     let mut command = genesis(&["api", "status", "--loglevel", "TRACE", "--port", &sim.port]);
     command.env("ESL_PASSWORD", "hunter2");

@@ -2,13 +2,13 @@
 
 mod report;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use genesis_channel::Channel;
 use genesis_client::Client;
 use genesis_client::proto::HangupCause;
+use genesis_client::proto::dial::DialString;
 use genesis_ringgroup::balance::RedisBalancer;
 use genesis_ringgroup::{
     Destination, Error, Outcome, RedisOptions, RingEvent, RingGroup, RingMode, RingStep, Ringing,
@@ -17,15 +17,15 @@ use genesis_ringgroup::{
 use self::report::Report;
 use super::Interrupts;
 use super::live::{Live, rounded};
-use crate::cli::{Mode, Ring};
+use crate::cli::{Mode, Ring, values};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, style};
 
 pub(crate) async fn run(options: Ring, output: &mut Output) -> Result<(), Failure> {
-    check(&options)?;
+    let destinations = Destinations::read(&options)?;
     let mut interrupts = Interrupts::new()?;
     let preparing = async {
-        let group = group(&options).await?;
+        let group = group(&options, &destinations).await?;
         let builder = options.connect.builder_calling()?;
         let client = builder.connect(options.connect.address()).await?;
         Ok::<_, Failure>((group, client))
@@ -38,9 +38,9 @@ pub(crate) async fn run(options: Ring, output: &mut Output) -> Result<(), Failur
         }
     };
     let mut call = Call {
-        live: Live::new(options.destinations.iter().map(String::as_str)),
-        report: Report::new(&options.destinations),
-        destinations: &options.destinations,
+        live: Live::new(destinations.names.iter().map(String::as_str)),
+        report: Report::new(&destinations.names),
+        destinations: &destinations.names,
         output,
     };
     let done = call
@@ -54,55 +54,78 @@ pub(crate) async fn run(options: Ring, output: &mut Output) -> Result<(), Failur
     done
 }
 
-/// Mistakes that can be told before anything is done.
-fn check(options: &Ring) -> Result<(), Failure> {
-    let given = |destination: &String| options.destinations.contains(destination);
-    let delays = options.delays.iter().map(|(name, _)| ("--delay", name));
-    let weights = options.weights.iter().map(|(name, _)| ("--weight", name));
-    for (option, name) in delays.chain(weights) {
-        if !given(name) {
-            return Err(Failure::usage(format!(
-                "{option} names {name}, which is not among the destinations"
-            )));
-        }
-    }
-    for (option, used, mode, name) in [
-        (
-            "--weight",
-            !options.weights.is_empty(),
-            Mode::WeightedRandom,
-            "weighted-random",
-        ),
-        (
-            "--redis",
-            options.redis.is_some(),
-            Mode::Balancing,
-            "balancing",
-        ),
-    ] {
-        if used && options.mode != mode {
-            return Err(Failure::usage(format!("{option} needs --mode {name}")));
-        }
-    }
-    Ok(())
+/// Whom to ring.
+struct Destinations {
+    /// As they are shown: without variables, which may hold passwords.
+    names: Vec<String>,
+    destinations: Vec<Destination>,
 }
 
-async fn group(options: &Ring) -> Result<RingGroup, Failure> {
-    let delays: HashMap<_, _> = options.delays.iter().cloned().collect();
-    let weights: HashMap<_, _> = options.weights.iter().cloned().collect();
-    let destinations = options.destinations.iter().map(|name| {
-        let mut destination = Destination::new(name);
-        if let Some(delay) = delays.get(name) {
-            destination = destination.delay(*delay);
+impl Destinations {
+    /// Everything that can be wrong with them is told before anything is done.
+    fn read(options: &Ring) -> Result<Self, Failure> {
+        for (option, used, mode, name) in [
+            (
+                "--weight",
+                !options.weights.is_empty(),
+                Mode::WeightedRandom,
+                "weighted-random",
+            ),
+            (
+                "--redis",
+                options.redis.is_some(),
+                Mode::Balancing,
+                "balancing",
+            ),
+        ] {
+            if used && options.mode != mode {
+                return Err(Failure::usage(format!("{option} needs --mode {name}")));
+            }
         }
-        if let Some(weight) = weights.get(name) {
-            destination = destination.weight(*weight);
+        let dials = values::dial_strings("DESTINATION", &options.destinations)?;
+        let names: Vec<String> = dials.iter().map(DialString::endpoints).collect();
+        let mut destinations: Vec<Destination> = options
+            .destinations
+            .iter()
+            .map(|dial| {
+                let destination = Destination::new(dial.expose());
+                match options.ring_time {
+                    Some(time) => destination.timeout(time),
+                    None => destination,
+                }
+            })
+            .collect();
+        // one is named as it was given, or as it is shown
+        let mut change = |option, name: &str, change: &dyn Fn(Destination) -> Destination| {
+            let mut found = false;
+            for (destination, shown) in destinations.iter_mut().zip(&names) {
+                if destination.dial_string() == name || shown == name {
+                    *destination = change(destination.clone());
+                    found = true;
+                }
+            }
+            match found {
+                true => Ok(()),
+                false => Err(Failure::usage(format!(
+                    "{option} names somebody who is not among the destinations"
+                ))),
+            }
+        };
+        for (name, delay) in values::delays(&options.delays)? {
+            change("--delay", &name, &|destination| destination.delay(delay))?;
         }
-        if let Some(time) = options.ring_time {
-            destination = destination.timeout(time);
+        for (name, weight) in values::weights(&options.weights)? {
+            change("--weight", &name, &|destination| destination.weight(weight))?;
         }
-        destination
-    });
+        Ok(Self {
+            names,
+            destinations,
+        })
+    }
+}
+
+async fn group(options: &Ring, destinations: &Destinations) -> Result<RingGroup, Failure> {
+    let destinations = destinations.destinations.iter().cloned();
     let mut group = RingGroup::new(destinations)
         .mode(match options.mode {
             Mode::Parallel => RingMode::Parallel,
@@ -111,7 +134,7 @@ async fn group(options: &Ring) -> Result<RingGroup, Failure> {
             Mode::WeightedRandom => RingMode::WeightedRandom,
         })
         .timeout(options.timeout);
-    for (name, value) in &options.variables {
+    for (name, value) in values::variables(&options.variables)? {
         group = group.variable(name, value);
     }
     if let Some(caller) = &options.caller_id {
