@@ -123,9 +123,8 @@ async fn make(
     // both before anything rings
     let (from_dial, to_dial) = (DialString::parse(&from)?, DialString::parse(&to)?);
     app.make_room()?;
-    let ringback = OriginateOptions::new().application("playback", RINGBACK);
-    let ringing = Channel::originate_start(&app.client, from_dial, ringback).await?;
-    let uuid = ringing.uuids().next().unwrap_or_default().to_owned();
+    let ringing = Channel::originate_start(&app.client, from_dial, OriginateOptions::new()).await?;
+    let uuid = ringing.uuids().into_iter().next().unwrap_or_default();
 
     let state = Progress::RingingFrom;
     let call = Call {
@@ -147,7 +146,7 @@ async fn make(
         let tell = |state| progress.send_modify(|call| call.state = state);
         let why = tokio::select! {
             ended = connect(ringing, to_dial, tell) => match ended {
-                Ok(()) => "they have talked".to_owned(),
+                Ok(why) => why.to_owned(),
                 Err(error) => error.to_string(),
             },
             // dropping connect() ends whatever it has begun
@@ -158,19 +157,20 @@ async fn make(
     Ok((StatusCode::ACCEPTED, Json(call)))
 }
 
-/// The call itself, up to its end.
+/// The call itself, up to its end. Gives why it ended.
 async fn connect(
     mut ringing: Origination,
     to: DialString,
     tell: impl Fn(Progress),
-) -> genesis_channel::Result<()> {
+) -> genesis_channel::Result<&'static str> {
     let from = ringing.answered().await?;
     let from = from.hangup_on_drop(HangupCause::NormalClearing);
+    from.playback(RINGBACK).await?;
     tell(Progress::RingingTo);
     let to = tokio::select! {
         to = Channel::originate(from.client(), to, OriginateOptions::new()) => to?,
         // the second phone stops ringing
-        ended = from.ended_with() => return ended.map(drop),
+        ended = from.ended_with() => return ended.map(|_| "the first one hung up too early"),
     };
     let to = to.hangup_on_drop(HangupCause::NormalClearing);
     let bridge = from.bridge(&*to).await?;
@@ -178,7 +178,7 @@ async fn connect(
     tell(Progress::Talking);
     match bridge.ended().await {
         Err(error) if !error.is_hung_up() => Err(error),
-        _ => Ok(()),
+        _ => Ok("they have talked"),
     }
 }
 
