@@ -145,6 +145,12 @@ async fn two_handles_share_a_line() {
     // what a watcher sees is told, not looked for
     let seen = tokio::time::timeout(LONG_LEASE / 3, states.next()).await;
     assert_eq!(seen.unwrap(), Some(QueueState::new(0, 1, 1)));
+    let other = one.enter(ID, named("other")).await.unwrap();
+    let seen = tokio::time::timeout(LONG_LEASE / 3, states.next()).await;
+    assert_eq!(seen.unwrap(), Some(QueueState::new(1, 1, 1)));
+    other.leave().await.unwrap();
+    let seen = tokio::time::timeout(LONG_LEASE / 3, states.next()).await;
+    assert_eq!(seen.unwrap(), Some(QueueState::new(0, 1, 1)));
     let b = two.enter(ID, named("b")).await.unwrap();
     let c = one.enter(ID, named("c")).await.unwrap();
     let mut positions = c.watch();
@@ -361,10 +367,11 @@ async fn without_redis_there_are_errors_with_words_and_later_everything_works() 
         .unwrap()
         .unwrap_err();
     assert!(error.is_backend(), "{error}");
+    server.start_again(Data::Lost);
+    // what was lost is not claimed again, though its slot is still there
+    let again = queue.slot(ID, named("d")).await.unwrap();
     let error = slot.release().await.unwrap_err();
     assert!(error.is_lost(), "{error}");
-    server.start_again(Data::Lost);
-    let again = queue.slot(ID, named("a")).await.unwrap();
     assert_eq!(state(&queue).await, (0, 1, 1));
     again.release().await.unwrap();
 }
