@@ -53,6 +53,8 @@ impl Digit {
 pub struct DigitStream {
     digits: mpsc::Receiver<Digit>,
     lost: Arc<AtomicU64>,
+    /// Its events are followed as long as somebody reads them.
+    _channel: Channel,
 }
 
 impl DigitStream {
@@ -135,14 +137,18 @@ impl Digits {
         self.readers().clear();
     }
 
-    fn stream(&self) -> DigitStream {
+    fn stream(&self, channel: Channel) -> DigitStream {
         let (sender, digits) = mpsc::channel(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
         self.readers().push(Reader {
             digits: sender,
             lost: lost.clone(),
         });
-        DigitStream { digits, lost }
+        DigitStream {
+            digits,
+            lost,
+            _channel: channel,
+        }
     }
 
     /// The handlers for a digit: its own, else those for any.
@@ -191,7 +197,7 @@ impl Channel {
     /// ```
     pub fn digits(&self) -> DigitStream {
         let digits = self.tracked().digits();
-        let stream = digits.stream();
+        let stream = digits.stream(self.clone());
         if self.is_over() {
             digits.close();
         }
@@ -202,7 +208,8 @@ impl Channel {
     /// its own does not reach those of [`on_any_digit`](Self::on_any_digit).
     ///
     /// The handlers of one channel run one after the other, in the order of the digits; while one
-    /// runs, up to 1,024 digits wait. They are called until the call ends; they may hold the channel.
+    /// runs, up to 1,024 digits wait. They are called until the call ends, also when every handle of the
+    /// channel has been dropped.
     ///
     /// ```no_run
     /// # async fn example(channel: genesis_channel::Channel) {

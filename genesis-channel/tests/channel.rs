@@ -494,6 +494,17 @@ async fn lesson_32_after_a_gap_the_state_is_what_the_switch_shows() {
     sim.faults().refuse_connections(false);
     soon(client.ready()).await.unwrap();
     assert_eq!(soon(goes.ended_with()).await.unwrap(), None);
+    // what told of its end was not seen, and is not waited for
+    goes.wait(EventName::ChannelHangupComplete, seconds(60))
+        .await
+        .unwrap();
+    let never = goes.expect(EventName::ChannelHangupComplete);
+    assert!(
+        soon(never.within(Duration::MAX))
+            .await
+            .unwrap_err()
+            .is_hung_up()
+    );
     assert!(goes.playback("a").await.unwrap_err().is_hung_up());
     assert!(!stays.is_over());
     soon(answered.wait(AnswerState::Answered, seconds(5)))
@@ -570,4 +581,73 @@ async fn a_call_whose_thread_serves_the_socket_cannot_be_bridged_with_one_that_i
     // with somebody who is called for it, it can
     let bridging = channel.bridge("sim/answer?hangup_after=2s").await.unwrap();
     drop(bridging);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_and_streams_of_digits_outlive_the_handles_of_the_channel() {
+    let (sim, client) = switch().await;
+    let channel = originate(&client, "sim/answer").await;
+    let uuid = channel.uuid().to_owned();
+    let heard = Arc::new(AtomicUsize::new(0));
+    let counter = heard.clone();
+    channel.on_any_digit(move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        async {}
+    });
+    let mut stream = channel.digits();
+    drop(channel);
+    sim.switch()
+        .api("uuid_recv_dtmf", &format!("{uuid} 12"))
+        .await;
+    assert_eq!(
+        soon(stream.next()).await.map(|digit| digit.digit),
+        Some('1')
+    );
+    assert_eq!(
+        soon(stream.next()).await.map(|digit| digit.digit),
+        Some('2')
+    );
+    sim.switch().api("uuid_kill", &uuid).await;
+    assert_eq!(soon(stream.next()).await, None);
+    assert_eq!(heard.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_without_an_answer_has_no_terminator_of_an_earlier_one() {
+    let (sim, client) = switch().await;
+    let channel = originate(&client, "sim/answer").await;
+    let ask = PlayAndGetDigits::new("silence_stream://100")
+        .digits(0, 4)
+        .timeout(seconds(2));
+    let press = async {
+        tokio::time::sleep(seconds(1)).await;
+        let line = format!("{} #", channel.uuid());
+        sim.switch().api("uuid_recv_dtmf", &line).await;
+    };
+    let (first, ()) = tokio::join!(soon(channel.play_and_get_digits(&ask)), press);
+    let empty = DigitsResult::Digits {
+        digits: String::new(),
+        terminator: Some('#'),
+    };
+    assert_eq!(first.unwrap(), empty);
+    let second = soon(channel.play_and_get_digits(&ask)).await.unwrap();
+    assert_eq!(second, DigitsResult::Timeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_media_is_not_bridged() {
+    let (sim, client) = switch().await;
+    let agent = originate(&client, "sim/answer").await;
+    let options = OriginateOptions::new().uuid("rings");
+    let ringing = Channel::originate_start(&client, "sim/no_answer", options)
+        .await
+        .unwrap();
+    let caller = Channel::attach(&client, "rings").await.unwrap();
+    for (one, other) in [(&caller, &agent), (&agent, &caller)] {
+        let error = one.bridge(other).await.unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains("answer()"), "{error}");
+    }
+    assert_eq!(sim.switch().session_count(), 2);
+    drop(ringing);
 }

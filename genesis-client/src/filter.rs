@@ -72,6 +72,14 @@ impl HeaderFilter {
         })
     }
 
+    /// The header and its value, if equality is what is asked for.
+    pub(crate) fn as_equal(&self) -> Option<(&str, &str)> {
+        match &self.test {
+            Test::Equal(value) => Some((&self.header, value)),
+            _ => None,
+        }
+    }
+
     /// The filter matches this event.
     pub fn matches(&self, event: &Event) -> bool {
         let Some(value) = event.get(&self.header) else {

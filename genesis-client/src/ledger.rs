@@ -32,7 +32,7 @@ pub(crate) struct Ledger {
     wire: EventSet,
     /// Wire filters set by hand, and the channels that are filtered for.
     filters_by_hand: Vec<(String, String)>,
-    filtered_channels: BTreeSet<String>,
+    filtered_channels: BTreeSet<(String, String)>,
     allowed: Allowed,
     log_levels: BTreeMap<LogLevel, usize>,
     log_by_hand: Option<LogLevel>,
@@ -125,7 +125,7 @@ impl Ledger {
     /// commands that say so.
     pub(crate) fn scope(&mut self, uuid: &str) -> Vec<Command> {
         self.scope = Some(uuid.to_owned());
-        self.sync_filters(None::<std::iter::Empty<&str>>)
+        self.sync_filters(None::<std::iter::Empty<(&str, &str)>>)
     }
 
     pub(crate) fn is_scoped(&self) -> bool {
@@ -287,17 +287,17 @@ impl Ledger {
     /// one goes.
     pub(crate) fn sync_filters<'a>(
         &mut self,
-        channels: Option<impl Iterator<Item = &'a str>>,
+        channels: Option<impl Iterator<Item = (&'a str, &'a str)>>,
     ) -> Vec<Command> {
-        if self.fixed || !self.filters_by_hand.is_empty() {
+        if self.fixed || (!self.filters_by_hand.is_empty() && self.scope.is_none()) {
             return Vec::new();
         }
-        let mut wanted: BTreeSet<String> = match channels {
-            Some(channels) => channels.map(str::to_owned).collect(),
-            None => BTreeSet::new(),
-        };
+        let channels = channels.into_iter().flatten();
+        let mut wanted: BTreeSet<(String, String)> = channels
+            .map(|(header, value)| (header.to_owned(), value.to_owned()))
+            .collect();
         match &self.scope {
-            Some(own) => drop(wanted.insert(own.clone())),
+            Some(own) => drop(wanted.insert(("Unique-ID".to_owned(), own.clone()))),
             None if self.by_hand.is_empty() => {}
             None => wanted.clear(),
         }
@@ -314,11 +314,11 @@ impl Ledger {
             if !had {
                 commands.extend(self.always_filters());
             }
-            for uuid in wanted.difference(&self.filtered_channels) {
-                commands.extend(Command::filter("Unique-ID", uuid));
+            for (header, value) in wanted.difference(&self.filtered_channels) {
+                commands.extend(Command::filter(header, value));
             }
-            for uuid in self.filtered_channels.difference(&wanted) {
-                commands.extend(Command::filter_delete("Unique-ID", Some(uuid)));
+            for (header, value) in self.filtered_channels.difference(&wanted) {
+                commands.extend(Command::filter_delete(header, Some(value)));
             }
         }
         self.filtered_channels = wanted;

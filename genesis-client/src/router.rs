@@ -113,14 +113,27 @@ impl Router {
     }
 
     /// The channels that all subscribers are bound to; `None` if one of them is not bound.
-    pub(crate) fn channels(&self) -> Option<impl Iterator<Item = &str>> {
+    pub(crate) fn channels(&self) -> Option<impl Iterator<Item = (&str, &str)>> {
         let bound = self.subscribers.values().all(|s| s.channels.is_some());
-        bound.then(|| self.channels_named())
+        bound.then(|| self.channels_named().map(|uuid| ("Unique-ID", uuid)))
     }
 
     /// The channels that any subscriber is bound to.
-    pub(crate) fn channels_named(&self) -> impl Iterator<Item = &str> {
+    fn channels_named(&self) -> impl Iterator<Item = &str> {
         self.by_channel.keys().map(|key| &**key)
+    }
+
+    /// What the switch can be asked to let through for the subscribers: their channels, and a header's
+    /// value for one who is bound to none and asks for it.
+    pub(crate) fn wire_filters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let unbound = self.subscribers.values().filter(|s| s.channels.is_none());
+        let asked = unbound.filter_map(|s| match s.filters.as_slice() {
+            [filter] => filter.as_equal(),
+            _ => None,
+        });
+        self.channels_named()
+            .map(|uuid| ("Unique-ID", uuid))
+            .chain(asked)
     }
 
     /// Hands `event` to everyone who wants it.

@@ -13,13 +13,9 @@ use genesis_ringgroup::channel::client::Client;
 use genesis_ringgroup::channel::client::proto::HangupCause;
 use genesis_ringgroup::{Destination, MemoryBalancer, Outcome, Ring, RingGroup, RingMode};
 use genesis_sim::Sim;
-use ring_support::{Seen, connect, only_left, reconnecting, soon, switch};
+use ring_support::{Seen, connect, only_left, reconnecting, seconds, soon, switch};
 
 const LOSER: HangupCause = HangupCause::PickedOff;
-
-fn seconds(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
 
 /// What happens besides the calls.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -19,6 +19,10 @@ mod readmes {
     mod proto {}
     #[doc = include_str!("../../genesis-client/README.md")]
     mod client {}
+    #[doc = include_str!("../../genesis-channel/README.md")]
+    mod channel {}
+    #[doc = include_str!("../../genesis-ringgroup/README.md")]
+    mod ringgroup {}
     #[doc = include_str!("../../genesis-sim/README.md")]
     mod sim {}
 }

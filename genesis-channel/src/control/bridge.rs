@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use genesis_client::Session;
 use genesis_proto::dial::DialString;
+use genesis_proto::name::AnswerState;
 use genesis_proto::{EventName, HangupCause};
 
 use super::Execution;
@@ -92,7 +93,9 @@ impl Channel {
     /// # Errors
     ///
     /// One of the channels has hung up (which, and the cause, is in the error);
-    /// [`ErrorKind::Mode`](crate::ErrorKind::Mode); else as [`execute`](Self::execute).
+    /// one of them is neither answered nor has early media
+    /// ([`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument): the switch would hang both
+    /// up); [`ErrorKind::Mode`](crate::ErrorKind::Mode); else as [`execute`](Self::execute).
     ///
     /// # Cancel safety
     ///
@@ -104,6 +107,7 @@ impl Channel {
         let other = match to.into() {
             BridgeTo::Channel(other) => {
                 other.check_alive()?;
+                other.check_media()?;
                 other.uuid().to_owned()
             }
             BridgeTo::Uuid(uuid) => uuid,
@@ -124,6 +128,7 @@ impl Channel {
                 "async full",
             ));
         }
+        self.check_media()?;
         self.uuid_api("uuid_bridge", &other).await?;
         Ok(Bridging {
             channel: self.clone(),
@@ -131,6 +136,21 @@ impl Channel {
             unbridged,
             execution: None,
         })
+    }
+}
+
+impl Channel {
+    /// The switch hangs both calls up when one of them has no media (switch_ivr_bridge.c,
+    /// `switch_ivr_uuid_bridge`).
+    fn check_media(&self) -> Result<()> {
+        match self.answer_state() {
+            AnswerState::Ringing => Err(Error::invalid(format!(
+                "channel {} is neither answered nor has early media, and a bridge would hang both \
+                 calls up; answer() or pre_answer() it first, or wait until it is answered",
+                self.uuid()
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

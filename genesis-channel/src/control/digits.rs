@@ -204,7 +204,10 @@ impl DigitsResult {
         };
         let terminator = variable("read_terminator_used").and_then(|text| text.chars().next());
         let digits = variable(&asked.variable);
-        if digits.is_some() || (asked.min == 0 && terminator.is_some()) {
+        let success = completed
+            .variable("read_result")
+            .is_none_or(|text| text == "success");
+        if digits.is_some() || (asked.min == 0 && success && terminator.is_some()) {
             let digits = digits.unwrap_or_default();
             return Self::Digits { digits, terminator };
         }
@@ -240,6 +243,8 @@ impl Channel {
     /// Dropping the future gives the digits up; the file plays on.
     pub async fn play_and_get_digits(&self, asked: &PlayAndGetDigits) -> Result<DigitsResult> {
         let text = asked.argument()?;
+        // the switch leaves it as an earlier question set it
+        self.execute("unset", "read_terminator_used").await?;
         let execution = self.execute("play_and_get_digits", &text).await?;
         let completed = execution.complete().await?;
         let result = DigitsResult::read(&completed, asked);

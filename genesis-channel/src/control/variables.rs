@@ -28,7 +28,8 @@ impl Channel {
 
     /// Sets a channel variable. An empty value unsets it, as the switch has no empty variables.
     ///
-    /// With `uuid_setvar`; over a socket without `full` with the application `set`.
+    /// With `uuid_setvar`; over a socket without `full` with the application `set`, which would expand
+    /// `${…}` in the value: such a value is refused there.
     ///
     /// # Errors
     ///
@@ -46,6 +47,12 @@ impl Channel {
                 false => format!("{name} {}", argument(value)),
             };
             return self.uuid_api("uuid_setvar", &rest).await.map(drop);
+        }
+        if value.contains("${") || value.contains("@{") {
+            return Err(Error::invalid(format!(
+                "the value of {name} contains ${{…}}, which the application `set` would expand; it \
+                 needs an inbound connection or a `full` outbound socket"
+            )));
         }
         let (application, text) = match value.is_empty() {
             true => ("unset", name.to_owned()),

@@ -7,6 +7,7 @@ mod tracked;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use genesis_client::{Client, Subscription, TapGuard, WeakClient};
 use genesis_proto::EventName;
@@ -49,6 +50,10 @@ const FOLLOWED: [EventName; 27] = [
     EventName::RecordStart,
     EventName::RecordStop,
 ];
+
+/// The switch's list of channels lags behind its events, so a call that ended while the link was away
+/// may still be in it: it is asked again after these times, for channels that nothing was heard of.
+const LOOK_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// The channels that are followed over one connection.
 #[derive(Default)]
@@ -119,6 +124,13 @@ impl Calls {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn each(&self, mut visit: impl FnMut(&Tracked)) {
+        let channels: Vec<_> = self.lock().values().cloned().collect();
+        for tracked in channels.iter().filter_map(Weak::upgrade) {
+            visit(&tracked);
+        }
+    }
+
     /// The link is back: the switch is asked once for all channels. Runs in the connection's task,
     /// which answers the question only when every channel has been told of the link.
     pub(crate) fn resync(self: &Arc<Self>, client: &WeakClient) {
@@ -134,19 +146,29 @@ impl Calls {
             let snapshot = client.channels().await;
             calls.resyncing.store(false, Ordering::Release);
             match snapshot {
-                Ok(snapshot) => {
-                    let channels: Vec<_> = calls.lock().values().cloned().collect();
-                    for tracked in channels.iter().filter_map(Weak::upgrade) {
-                        tracked.resync(&snapshot);
-                    }
-                }
+                Ok(snapshot) => calls.each(|tracked| tracked.resync(&snapshot)),
                 // lost again: the next link asks again
-                Err(error) if error.is_disconnected() => {}
-                Err(error) => tracing::warn!(
-                    %error,
-                    "the channels cannot be read after the connection was away; their state is \
-                     what it was until the next event"
-                ),
+                Err(error) if error.is_disconnected() => return,
+                Err(error) => {
+                    tracing::warn!(
+                        %error,
+                        "the channels cannot be read after the connection was away; their state \
+                         is what it was until the next event"
+                    );
+                    return;
+                }
+            }
+            for wait in LOOK_AGAIN {
+                let mut silent = false;
+                calls.each(|tracked| silent |= tracked.is_silent());
+                if !silent {
+                    return;
+                }
+                tokio::time::sleep(wait).await;
+                match client.channels().await {
+                    Ok(snapshot) => calls.each(|tracked| tracked.confirm(&snapshot)),
+                    Err(_) => return,
+                }
             }
         });
     }

@@ -88,7 +88,18 @@ impl State {
                 // it may still come
                 return;
             }
+            // what would have told of its end was not seen, and will not come
+            for name in [
+                EventName::ChannelHangup,
+                EventName::ChannelHangupComplete,
+                EventName::ChannelDestroy,
+            ] {
+                if let Some(bit) = place(EventName::ALL_KNOWN, &name) {
+                    self.seen.events |= 1 << bit;
+                }
+            }
             self.ended.get_or_insert(Ended { cause: None });
+            self.set_state(Some(ChannelState::Destroy));
             self.set_call_state(Some(CallState::Hangup));
             self.set_answer_state(Some(AnswerState::Hangup));
             return;
@@ -137,6 +148,11 @@ impl State {
             self.seen.answer_states |= 1 << bit;
         }
         self.answer_state = Some(state);
+    }
+
+    /// Nothing more will be heard of it.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.ended.is_some() && self.state == Some(ChannelState::Destroy)
     }
 
     /// The channel exists, or has existed, as far as is known.

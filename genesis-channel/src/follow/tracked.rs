@@ -20,6 +20,8 @@ pub(crate) struct Tracked {
     client: WeakClient,
     /// The link was away, and nothing has been heard since.
     unsure: AtomicBool,
+    /// An event has come since the link was made.
+    heard: AtomicBool,
 }
 
 #[derive(Default)]
@@ -64,6 +66,7 @@ impl Tracked {
             calls,
             client,
             unsure: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
         }
     }
 
@@ -107,7 +110,7 @@ impl Tracked {
                 };
                 match &inner.state.ended {
                     _ if so => Some(Ok(())),
-                    Some(ended) if !condition.follows_hangup() => {
+                    Some(ended) if !condition.follows_hangup() || inner.state.is_gone() => {
                         Some(Err(Error::hung_up(&self.uuid, ended.cause.clone())))
                     }
                     _ => None,
@@ -140,6 +143,7 @@ impl Tracked {
 
     fn fold(&self, event: &Event) {
         self.unsure.store(false, Ordering::Release);
+        self.heard.store(true, Ordering::Release);
         let mut inner = self.lock();
         let name = inner.state.fold(event);
         if name == EventName::Dtmf
@@ -148,6 +152,22 @@ impl Tracked {
             digits.push(event);
         }
         inner.settle(&self.uuid, Some(&name));
+    }
+
+    /// The switch was asked once more: a channel of which nothing was heard since the link came back
+    /// and which is not shown any more had ended before.
+    pub(crate) fn confirm(&self, snapshot: &ChannelSnapshot) {
+        let missing = snapshot.get(&self.uuid).is_none();
+        if missing && !self.heard.load(Ordering::Acquire) {
+            let mut inner = self.lock();
+            inner.state.fold_row(None);
+            inner.settle(&self.uuid, None);
+        }
+    }
+
+    /// Whether the second look can tell anything of it.
+    pub(crate) fn is_silent(&self) -> bool {
+        !self.heard.load(Ordering::Acquire) && self.lock().state.ended.is_none()
     }
 
     /// The switch was asked after the link had been away.
@@ -197,9 +217,11 @@ impl Inner {
                         Condition::Event(name) => Some(name) == event,
                         other => state.is(other),
                     };
+                    // a channel that vanished unseen has hung up as well
+                    let so = so || (event.is_none() && state.has_been(condition));
                     match ended {
                         _ if so => Some(Ok(())),
-                        Some(ended) if !condition.follows_hangup() => {
+                        Some(ended) if !condition.follows_hangup() || state.is_gone() => {
                             Some(Err(Error::hung_up(uuid, ended.cause.clone())))
                         }
                         _ => None,
@@ -246,6 +268,7 @@ impl Tap for Tracked {
     }
 
     fn link_restored(&self, _: &Gap) {
+        self.heard.store(false, Ordering::Release);
         self.unsure.store(true, Ordering::Release);
         {
             let mut inner = self.lock();

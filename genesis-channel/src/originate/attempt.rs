@@ -9,11 +9,11 @@ use genesis_proto::session::Outcome;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::origination::any_change;
+use super::legs::{Found, Legs, join, next_found};
 use super::reaper::{Guard, Reaper};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
-use crate::follow::{self, Following, Tracked};
+use crate::follow::{Following, Tracked};
 
 /// How much longer than the ringing a job may take before it is given up.
 pub(super) const MARGIN: Duration = Duration::from_secs(15);
@@ -65,6 +65,10 @@ impl Won {
 pub(super) struct Attempt {
     pub(super) client: Client,
     pub(super) legs: Vec<Leg>,
+    /// The same legs, as the handle sees them.
+    pub(super) known: Legs,
+    /// Finds those that come unforeseen.
+    pub(super) found: Option<Found>,
     pub(super) destination: String,
     /// How long it may ring, all attempts of the dial string together.
     pub(super) ring_time: Duration,
@@ -113,21 +117,31 @@ impl Attempt {
         self.cancel.borrow().is_some() || self.cancel.has_changed().is_err()
     }
 
-    /// Waits for `work`, the cancelling, or the end of the time.
+    /// Waits for `work`, the cancelling, or the end of the time. Legs join meanwhile.
     async fn step<T>(&mut self, until: Option<Instant>, work: impl Future<Output = T>) -> Step<T> {
-        let default = &self.cancel_cause;
-        let cancel = &mut self.cancel;
-        let cancelled = async {
-            match cancel.wait_for(Option::is_some).await {
-                Ok(cause) => cause.clone().unwrap_or_else(|| default.clone()),
-                Err(_) => default.clone(),
+        let mut work = std::pin::pin!(work);
+        loop {
+            let default = &self.cancel_cause;
+            let cancel = &mut self.cancel;
+            let cancelled = async {
+                match cancel.wait_for(Option::is_some).await {
+                    Ok(cause) => cause.clone().unwrap_or_else(|| default.clone()),
+                    Err(_) => default.clone(),
+                }
+            };
+            let uuid = tokio::select! {
+                biased;
+                done = &mut work => return Step::Ready(done),
+                cause = cancelled => return Step::Cancelled(cause),
+                uuid = next_found(&mut self.found) => uuid,
+                () = sleep_until(until) => return Step::TooLong,
+            };
+            // one that ended before it could be followed is left out
+            if let Ok(following) = join(&self.client, &uuid).await {
+                self.known.push(following.tracked.clone());
+                self.legs
+                    .push(Leg::new(following, self.destination.clone()));
             }
-        };
-        tokio::select! {
-            biased;
-            done = work => Step::Ready(done),
-            cause = cancelled => Step::Cancelled(cause),
-            () = sleep_until(until) => Step::TooLong,
         }
     }
 
@@ -180,8 +194,8 @@ impl Attempt {
                 Step::Cancelled(cause) => return self.reap_blind(cause).await,
                 Step::TooLong => return self.too_long().await,
             }
-            let legs: Vec<_> = self.legs.iter().map(|leg| leg.tracked().clone()).collect();
-            let change = any_change(&legs);
+            let legs = self.known.all();
+            let change = self.known.change();
             let up = self.client.state() == genesis_client::LinkState::Connected;
             if up && !legs.iter().any(|leg| leg.is_unsure()) {
                 let answered =
@@ -267,10 +281,7 @@ impl Attempt {
     }
 
     async fn adopt(&self, uuid: &str) -> Result<Leg> {
-        let following = follow::follow(&self.client, uuid).await?;
-        let dump = self.client.api(&format!("uuid_dump {uuid} json")).await?;
-        let data = genesis_proto::Event::from_json(dump.text().as_bytes())?;
-        following.tracked.seed(&data);
+        let following = join(&self.client, uuid).await?;
         Ok(Leg::new(following, self.destination.clone()))
     }
 
@@ -298,6 +309,8 @@ impl Attempt {
         let Self {
             client,
             legs,
+            known,
+            found,
             destination,
             ring_time,
             outcome,
@@ -308,6 +321,8 @@ impl Attempt {
         let reaper = Reaper {
             client,
             legs,
+            known,
+            found,
             cause,
             destination,
             give_up: later(ring_time.saturating_add(MARGIN)),

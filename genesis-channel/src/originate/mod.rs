@@ -8,6 +8,7 @@
 //! ```
 
 mod attempt;
+mod legs;
 mod options;
 mod origination;
 mod pace;

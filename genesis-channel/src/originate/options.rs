@@ -15,7 +15,9 @@ use crate::error::Result;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pace {
-    /// What the switch says it allows (`status`, asked once per connection); 30 if it does not say.
+    /// Four fifths of what the switch says it allows (`status`, asked once per connection; 30 if it
+    /// does not say). The rest is left to others, calls that come in among them. A `loopback/` counts
+    /// as two sessions; the legs that `user/` and `group/` stand for are not known and count as one.
     #[default]
     OfTheSwitch,
     /// At most this many within any second; at least 1.

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use genesis_client::Client;
 use genesis_proto::HangupCause;
 use genesis_proto::dial::DialString;
@@ -14,9 +12,10 @@ use uuid::Uuid;
 
 use super::OriginateOptions;
 use super::attempt::{Attempt, Leg, Won};
+use super::legs::{Found, Legs, MARK, stands_for_others};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
-use crate::follow::{self, Tracked, What};
+use crate::follow::{self, Tracked};
 
 /// How far a call that is being made has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +42,7 @@ pub enum Progress {
 /// ring). [`cancel`](Self::cancel) waits for that.
 #[must_use = "dropping it cancels the call"]
 pub struct Origination {
-    legs: Vec<Arc<Tracked>>,
+    legs: Legs,
     cancel: watch::Sender<Option<HangupCause>>,
     cancel_cause: HangupCause,
     outcome: Option<oneshot::Receiver<Result<Won>>>,
@@ -121,22 +120,28 @@ impl Channel {
             command,
             planned,
             attempts,
+            sessions,
+            mark,
         } = prepare(dial, &options)?;
         let mut legs = Vec::with_capacity(planned.len());
         for (uuid, path) in planned {
             let following = follow::follow(client, &uuid).await?;
             legs.push(Leg::new(following, path));
         }
-        options.pace.wait(client, legs.len()).await;
+        let found = match mark {
+            Some(mark) => Some(Found::by(client, &mark).await?),
+            None => None,
+        };
+        options.pace.wait(client, sessions).await;
 
         let (cancel, cancelled) = watch::channel(None);
         let (outcome_sender, outcome) = oneshot::channel();
         let (over_sender, over) = watch::channel(());
         let (accepted_sender, accepted) = oneshot::channel();
-        let tracked = legs.iter().map(|leg| leg.tracked().clone()).collect();
+        let known = Legs::new(legs.iter().map(|leg| leg.tracked().clone()).collect());
         // from here on whoever drops this cancels the call
         let origination = Origination {
-            legs: tracked,
+            legs: known.clone(),
             cancel,
             cancel_cause: options.cancel_cause.clone(),
             outcome: Some(outcome),
@@ -145,6 +150,8 @@ impl Channel {
         let attempt = Attempt {
             client: client.clone(),
             legs,
+            known,
+            found,
             destination,
             ring_time: options.timeout.saturating_mul(attempts as u32),
             cancel: cancelled,
@@ -176,33 +183,59 @@ impl OriginateOptions {
 struct Prepared {
     destination: String,
     command: String,
-    /// The UUID and the name of each leg.
+    /// The UUID and the name of each leg that is known beforehand.
     planned: Vec<(String, String)>,
     attempts: usize,
+    /// What it takes of the switch's sessions.
+    sessions: usize,
+    /// What the other legs are found by, if there may be others.
+    mark: Option<String>,
 }
 
 fn prepare(dial: DialString, options: &OriginateOptions) -> Result<Prepared> {
     // what variables hold stays out of errors and logs
     let destination = dial.endpoints();
     let mut originate = options.build(dial)?;
-    let planned = plan(originate.dial_string(), options)?;
-    for (at, (uuid, _)) in planned.iter().enumerate() {
-        originate
-            .dial_string_mut()
-            .set_leg_variable(at, "origination_uuid", uuid)?;
+    let plan = plan(originate.dial_string(), options)?;
+    let mark = Uuid::new_v4().to_string();
+    let mut planned = Vec::with_capacity(plan.len());
+    let mut others = false;
+    for (at, leg) in plan.into_iter().enumerate() {
+        let dial = originate.dial_string_mut();
+        match leg.uuid {
+            Some(uuid) => {
+                dial.set_leg_variable(at, "origination_uuid", &uuid)?;
+                planned.push((uuid, leg.path));
+            }
+            None => {
+                dial.set_leg_variable(at, MARK, &mark)?;
+                others = true;
+            }
+        }
     }
-    let attempts = originate.dial_string().legs().map(|leg| leg.attempt());
-    let attempts = attempts.max().unwrap_or(0) + 1;
+    let legs = || originate.dial_string().legs();
+    let attempts = legs().map(|leg| leg.attempt()).max().unwrap_or(0) + 1;
+    // a loopback has two ends
+    let loopback = |kind: &str| kind.eq_ignore_ascii_case("loopback");
+    let sessions = legs().map(|leg| 1 + usize::from(loopback(leg.leg().endpoint().kind())));
     Ok(Prepared {
         destination,
         command: format!("originate {}", originate.to_args()?),
         planned,
         attempts,
+        sessions: sessions.sum(),
+        mark: others.then_some(mark),
     })
 }
 
-/// The UUID and the name of each leg.
-fn plan(dial: &DialString, options: &OriginateOptions) -> Result<Vec<(String, String)>> {
+/// A leg as the dial string has it.
+struct PlannedLeg {
+    /// `None`: it may be several legs, which choose for themselves.
+    uuid: Option<String>,
+    path: String,
+}
+
+fn plan(dial: &DialString, options: &OriginateOptions) -> Result<Vec<PlannedLeg>> {
     let count = dial.leg_count();
     if options.uuid.is_some() && count > 1 {
         return Err(Error::invalid(
@@ -210,17 +243,23 @@ fn plan(dial: &DialString, options: &OriginateOptions) -> Result<Vec<(String, St
              [origination_uuid=…] before each leg instead",
         ));
     }
-    let mut planned: Vec<(String, String)> = Vec::with_capacity(count);
+    let mut planned: Vec<PlannedLeg> = Vec::with_capacity(count);
     for view in dial.legs() {
+        let endpoint = view.leg().endpoint();
         let given = view.variable("origination_uuid").map(str::to_owned);
-        let uuid = options.uuid.clone().or(given);
-        let uuid = uuid.unwrap_or_else(|| Uuid::new_v4().to_string());
-        if planned.iter().any(|(other, _)| *other == uuid) {
+        let chosen = || (!stands_for_others(endpoint)).then(|| Uuid::new_v4().to_string());
+        let uuid = options.uuid.clone().or(given).or_else(chosen);
+        if let Some(uuid) = &uuid
+            && planned
+                .iter()
+                .any(|other| other.uuid.as_ref() == Some(uuid))
+        {
             return Err(Error::invalid(format!(
                 "two legs have the Unique-ID {uuid}; the second would fail: choose one for each"
             )));
         }
-        planned.push((uuid, view.leg().endpoint().as_str().to_owned()));
+        let path = endpoint.as_str().to_owned();
+        planned.push(PlannedLeg { uuid, path });
     }
     Ok(planned)
 }
@@ -233,15 +272,17 @@ fn gone() -> Error {
 }
 
 impl Origination {
-    /// The Unique-IDs of the legs, in the order of the dial string. A leg that is not tried (of a
-    /// failover) never exists.
-    pub fn uuids(&self) -> impl Iterator<Item = &str> {
-        self.legs.iter().map(|leg| leg.uuid.as_str())
+    /// The Unique-IDs of the legs that are known so far, in the order of the dial string. A leg that is
+    /// not tried (of a failover) never exists. The legs that `user/`, `group/` and `${…}` stand for
+    /// follow when they are created.
+    pub fn uuids(&self) -> Vec<String> {
+        let legs = self.legs.all();
+        legs.iter().map(|leg| leg.uuid.clone()).collect()
     }
 
     /// How far the call has come: the leg that has come farthest.
     pub fn progress(&self) -> Progress {
-        progress_of(&self.legs)
+        progress_of(&self.legs.all())
     }
 
     /// Waits until the call has come to something else than `from`, and says what it is. What comes
@@ -259,8 +300,8 @@ impl Origination {
         async move {
             loop {
                 // begun before the look, so that nothing falls in between
-                let change = any_change(&legs);
-                let progress = progress_of(&legs);
+                let change = legs.change();
+                let progress = progress_of(&legs.all());
                 if progress != from {
                     return progress;
                 }
@@ -271,7 +312,7 @@ impl Origination {
 
     /// The hangup cause of each leg that has ended: Unique-ID and cause.
     pub fn causes(&self) -> Vec<(String, Option<HangupCause>)> {
-        let ended = self.legs.iter().filter_map(|leg| {
+        let ended = self.legs.all().into_iter().filter_map(|leg| {
             let ended = leg.with(|state| state.ended.clone())?;
             Some((leg.uuid.clone(), ended.cause))
         });
@@ -358,26 +399,10 @@ fn progress_of(legs: &[Arc<Tracked>]) -> Progress {
     }
 }
 
-/// Waits until any of these channels, or the link, changes from now on. Never ends without one.
-pub(super) fn any_change<'a>(
-    legs: impl IntoIterator<Item = &'a Arc<Tracked>>,
-) -> impl Future<Output = ()> {
-    let changes: FuturesUnordered<_> = legs
-        .into_iter()
-        .map(|leg| leg.wait(What::Change, false))
-        .collect();
-    async move {
-        let mut changes = changes;
-        if changes.next().await.is_none() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
 impl fmt::Debug for Origination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Origination")
-            .field("legs", &self.uuids().collect::<Vec<_>>())
+            .field("legs", &self.uuids())
             .field("progress", &self.progress())
             .finish()
     }

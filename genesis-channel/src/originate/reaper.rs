@@ -12,7 +12,7 @@ use genesis_proto::HangupCause;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::origination::any_change;
+use super::legs::{Found, Legs, join, next_found};
 use crate::follow::{Following, Tracked};
 
 /// How soon `uuid_kill` is said again, at first and at most.
@@ -23,6 +23,8 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(1);
 pub(super) struct Reaper {
     pub(super) client: Client,
     pub(super) legs: Vec<Following>,
+    pub(super) known: Legs,
+    pub(super) found: Option<Found>,
     pub(super) cause: HangupCause,
     pub(super) destination: String,
     /// The switch has ended the call by itself by then.
@@ -51,7 +53,7 @@ impl Reaper {
             if self.client.ready().await.is_err() {
                 return self.left();
             }
-            let change = any_change(self.legs.iter().map(|leg| &leg.tracked));
+            let change = self.known.change();
             let killed = self.kill().await;
             let gone = self.legs.iter().zip(&killed).all(|(leg, killed)| {
                 let (created, ended) = leg
@@ -60,7 +62,9 @@ impl Reaper {
                 let absent = *killed == Killed::NoSuchChannel && !leg.tracked.is_unsure();
                 ended || (absent && (created || job_ended))
             });
-            if gone && (job_ended || job.is_none()) {
+            // without the job's result, legs that are not known yet may still come
+            let complete = job_ended || (job.is_none() && self.found.is_none());
+            if gone && complete {
                 return Vec::new();
             }
             let blind = job.is_none() && !job_ended;
@@ -84,6 +88,13 @@ impl Reaper {
                     again = AGAIN;
                 }
                 () = change => {}
+                uuid = next_found(&mut self.found) => {
+                    if let Ok(following) = join(&self.client, &uuid).await {
+                        self.known.push(following.tracked.clone());
+                        self.legs.push(following);
+                    }
+                    again = AGAIN;
+                }
                 () = next => again = (again * 2).min(AGAIN_AT_MOST),
                 () = give_up(self.give_up) => {
                     if !nothing_up {

@@ -183,7 +183,7 @@ impl Call<'_> {
         self.report.result = "cancelled";
         self.report.duration = self.live.seconds();
         self.tell(style::WARN, "cancelled; hanging up")?;
-        let uuids: Vec<String> = origination.uuids().map(str::to_owned).collect();
+        let uuids: Vec<String> = origination.uuids();
         tokio::select! {
             cancelled = origination.cancel(None) => {
                 cancelled.map_err(|error| self.failed(error))

@@ -378,7 +378,7 @@ impl Core {
 
     fn sync_filters(&mut self, session: &mut ClientSession) {
         let commands = if self.ledger.is_scoped() {
-            self.ledger.sync_filters(Some(self.router.channels_named()))
+            self.ledger.sync_filters(Some(self.router.wire_filters()))
         } else if self.common.options.wire_filters {
             self.ledger.sync_filters(self.router.channels())
         } else {

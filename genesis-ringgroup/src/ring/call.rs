@@ -208,7 +208,7 @@ async fn answered(
     shared: &mut Shared,
     mut origination: Origination,
 ) -> End {
-    report.uuids = origination.uuids().map(str::to_owned).collect();
+    report.uuids = origination.uuids();
     let uuid = report.uuids.first().cloned().unwrap_or_default();
     shared.tell(report.index, RingStep::Dialing { uuid });
     let until = plan.timeout.and_then(|own| Instant::now().checked_add(own));

@@ -104,6 +104,41 @@ async fn a_call_that_is_up_is_counted_until_its_end_by_one_watcher_after_another
     soon(async { while last.ask("adopted").await != "[1, 0]" {} }).await;
 }
 
+/// Two watchers that found the same call at the same moment, taken step by step.
+#[tokio::test]
+async fn the_second_to_adopt_a_call_does_not_get_it() {
+    let server = Server::start();
+    let (_other_switch, address) = switch().await;
+    let options = options(&server).lease(Duration::from_secs(10));
+    let judge = RedisBalancer::connect(options).await.unwrap();
+    let _watch = judge.watch(&client(&address).await).await.unwrap();
+    killed_with_a_call_up(&server, "on-another-switch", LEASE).await;
+    let a = async || count(&judge, "a").await;
+    until(0, LEASE + SLACK, a).await;
+
+    let script = concat!(
+        include_str!("../../src/balance/redis/lua/prelude.lua"),
+        include_str!("../../src/balance/redis/lua/adopt.lua"),
+    );
+    let keys = [
+        "counts", "entries", "owned", "members", "dead", "watching", "sums", "chosen",
+    ]
+    .map(|name| format!("genesis:{{balance}}:{name}"));
+    let ids: Vec<String> = server.get(&["HKEYS", &keys[1]]);
+    let adopt = |member: char| -> Vec<String> {
+        let member = member.to_string().repeat(32);
+        let mut words = vec!["EVAL", script, "8"];
+        words.extend(keys.iter().map(String::as_str));
+        words.extend(["10000", &member, &ids[0]]);
+        server.get(&words)
+    };
+    assert_eq!(adopt('b'), ids);
+    assert_eq!(adopt('c'), Vec::<String>::new());
+    // but who asks again, because the answer was lost, does
+    assert_eq!(adopt('b'), ids);
+    assert_eq!(count(&judge, "b").await, 1);
+}
+
 #[tokio::test]
 async fn a_watcher_that_died_too_keeps_nothing() {
     let server = Server::start();

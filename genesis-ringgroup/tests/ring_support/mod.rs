@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use genesis_ringgroup::channel::client::proto::{EventName, HangupCause};
 use genesis_ringgroup::channel::client::{Client, Inbound, Options, Reconnect, Session};
-use genesis_ringgroup::{Report, Ring};
+use genesis_ringgroup::{Outcome, Ring};
 use genesis_sim::Sim;
 use genesis_sim::switch::{EventFeed, SwitchOptions};
-
-pub const SECOND: Duration = Duration::from_secs(1);
 
 /// A switch without a heartbeat: its limits as FreeSWITCH is installed.
 pub async fn switch() -> Arc<Sim> {
@@ -90,30 +88,6 @@ pub async fn only_left(sim: &Sim, left: &[&str], within: Duration) {
     }
 }
 
-/// Waits until the switch has this many channels.
-pub async fn channels(sim: &Sim, count: usize) {
-    let mut events = sim.switch().subscribe();
-    soon(async {
-        while sim.switch().channels().len() != count {
-            events.recv().await.unwrap();
-        }
-    })
-    .await;
-}
-
-/// Waits until something about a call has happened so often, from now on.
-pub async fn happens(sim: &Sim, name: EventName, times: usize) {
-    let mut events = sim.switch().subscribe();
-    soon(async {
-        let mut seen = 0;
-        while seen < times {
-            let event = events.recv().await.unwrap();
-            seen += usize::from(event.name == name);
-        }
-    })
-    .await;
-}
-
 /// How every channel of the switch ended, and the most that were created within any second.
 pub struct Seen {
     events: EventFeed,
@@ -186,7 +160,27 @@ impl Seen {
     }
 }
 
-/// The report of the destination at this place.
-pub fn report(ring: &Ring, index: usize) -> &Report {
-    &ring.destinations()[index]
+pub fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+pub fn outcomes(ring: &Ring) -> Vec<Outcome> {
+    let reports = ring.destinations().iter();
+    reports.map(|report| report.outcome.clone()).collect()
+}
+
+pub fn won(ring: &Ring) -> usize {
+    ring.answered_by().unwrap().index
+}
+
+/// Hangs up whoever answered, and waits until nothing is left.
+pub async fn clear(sim: &Sim, ring: Ring) {
+    if let Some(channel) = ring.into_channel() {
+        channel.hangup(None).await.unwrap();
+    }
+    only_left(sim, &[], seconds(5)).await;
 }
