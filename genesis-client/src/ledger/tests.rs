@@ -109,13 +109,13 @@ fn lesson_26_a_filter_by_hand_does_not_hide_job_results() {
 #[test]
 fn wire_filters_are_added_before_old_ones_go() {
     let mut ledger = ledger();
-    let none: Option<std::iter::Empty<&str>> = None;
+    let none: Option<std::iter::Empty<(&str, &str)>> = None;
     assert_eq!(
-        lines(&ledger.sync_filters(Some(["a"].into_iter()))),
+        lines(&ledger.sync_filters(Some([("Unique-ID", "a")].into_iter()))),
         ["filter Event-Name BACKGROUND_JOB", "filter Unique-ID a"]
     );
     assert_eq!(
-        lines(&ledger.sync_filters(Some(["b"].into_iter()))),
+        lines(&ledger.sync_filters(Some([("Unique-ID", "b")].into_iter()))),
         ["filter Unique-ID b", "filter delete Unique-ID a"]
     );
     assert_eq!(lines(&ledger.sync_filters(none)), ["filter delete all"]);
