@@ -133,8 +133,9 @@ async fn a_hundred_destinations_keep_to_what_the_switch_allows() {
         vec![Outcome::Failed(HangupCause::UserBusy); 100]
     );
     assert_eq!(seen.created(), 100);
-    assert_eq!(seen.busiest_second(), 30);
-    assert!(ring.duration() >= seconds(3) && ring.duration() < seconds(4));
+    // four fifths of the 30 that the switch allows
+    assert_eq!(seen.busiest_second(), 24);
+    assert!(ring.duration() >= ms(4400) && ring.duration() < seconds(5));
 
     // legs count, not destinations; and rings over one connection share the pace
     tokio::time::sleep(seconds(1)).await;

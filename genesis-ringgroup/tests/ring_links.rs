@@ -5,7 +5,6 @@
 mod ring_support;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
