@@ -14,9 +14,11 @@
 //! | [`commands`] | commands, one after the other and many at once |
 //! | [`memory`] | heap of an idle connection, cost of many subscriptions |
 //! | [`peers`] | the other libraries |
+//! | [`calls`] | call control against the simulated switch: rings, channels, sessions, balancing, queues |
 //! | [`measure`] | child processes, CPU time, medians |
 //! | [`table`] | the table |
 
+pub mod calls;
 pub mod commands;
 pub mod corpus;
 pub mod measure;
@@ -36,6 +38,9 @@ use server::Tapes;
 /// What a child process or a run that fails says.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// What can be run alone, beside [`calls::SCENARIOS`].
+const SCENARIOS: [&str; 5] = ["parse", "tcp", "commands", "memory", "serve"];
+
 /// Runs one contestant in this process: the arguments of a child process are
 /// `run SCENARIO ...`.
 ///
@@ -54,6 +59,7 @@ pub fn run_child(arguments: &[String], heap: Heap) -> Result<Sample, Failure> {
         ["run", "many", subscriptions, address, events] => {
             memory::run_many(subscriptions, address, events.parse()?, heap)
         }
+        ["run", "calls", rest @ ..] => calls::run(rest, heap),
         _ => Err(format!("no such scenario: {words:?}").into()),
     }
 }
@@ -66,33 +72,47 @@ pub fn run_child(arguments: &[String], heap: Heap) -> Result<Sample, Failure> {
 /// When a child process fails.
 pub fn run_all(only: Option<&str>) -> Result<(), Failure> {
     let wanted = |scenario: &str| only.is_none_or(|only| only == scenario);
+    if let Some(only) = only
+        && !SCENARIOS.contains(&only)
+        && !calls::SCENARIOS.contains(&only)
+    {
+        let all: Vec<&str> = SCENARIOS.into_iter().chain(calls::SCENARIOS).collect();
+        return Err(format!("no such scenario: {only}; there are {}", all.join(", ")).into());
+    }
     let counter = measure::build_counter()?;
     let mut table = table::Table::default();
     if wanted("parse") {
         parse::report(&counter, &mut table)?;
     }
-    let tapes = Arc::new(Tapes::load()?);
-    let address = server::start(Arc::clone(&tapes))?;
-    if wanted("tcp") {
-        tcp::report(&counter, address, tapes.events(), &mut table)?;
-    }
-    if wanted("commands") {
-        commands::report(address, &mut table)?;
-    }
-    if only == Some("serve") {
-        let (all, part) = (tapes.events(), tapes.part_events());
-        return table::serving(address, all, part);
-    }
-    if wanted("memory") {
-        memory::report(
-            &counter,
-            address,
-            tapes.events(),
-            tapes.part_events(),
-            &mut table,
-        )?;
+    if SCENARIOS.into_iter().skip(1).any(wanted) {
+        let tapes = Arc::new(Tapes::load()?);
+        let address = server::start(Arc::clone(&tapes))?;
+        if wanted("tcp") {
+            tcp::report(&counter, address, tapes.events(), &mut table)?;
+        }
+        if wanted("commands") {
+            commands::report(address, &mut table)?;
+        }
+        if only == Some("serve") {
+            let (all, part) = (tapes.events(), tapes.part_events());
+            return table::serving(address, all, part);
+        }
+        if wanted("memory") {
+            memory::report(
+                &counter,
+                address,
+                tapes.events(),
+                tapes.part_events(),
+                &mut table,
+            )?;
+        }
     }
     table.print();
+    for scenario in calls::SCENARIOS {
+        if wanted(scenario) {
+            table::print_calls(&calls::report(scenario, &counter)?);
+        }
+    }
     Ok(())
 }
 

@@ -64,6 +64,10 @@ pub struct Sample {
     pub held: u64,
     /// Events that were sent and did not come.
     pub lost: u64,
+    /// CPU time of the switch in the same process, where it has a thread of its own.
+    pub switch: Duration,
+    /// Two moments or quantiles; which, the scenario says.
+    pub marks: [Duration; 2],
 }
 
 impl Sample {
@@ -85,14 +89,17 @@ impl Sample {
     /// One line, for the pipe between child and parent.
     pub fn to_line(&self) -> String {
         format!(
-            "{} {} {} {} {} {} {}",
+            "{} {} {} {} {} {} {} {} {} {}",
             self.cpu.as_nanos(),
             self.wall.as_nanos(),
             self.events,
             self.bytes,
             self.allocations,
             self.held,
-            self.lost
+            self.lost,
+            self.switch.as_nanos(),
+            self.marks[0].as_nanos(),
+            self.marks[1].as_nanos()
         )
     }
 
@@ -107,6 +114,8 @@ impl Sample {
             allocations: next()?,
             held: next()?,
             lost: next()?,
+            switch: Duration::from_nanos(next()?),
+            marks: [Duration::from_nanos(next()?), Duration::from_nanos(next()?)],
         })
     }
 }
@@ -140,8 +149,7 @@ impl Meter {
             events,
             bytes,
             allocations: self.heap.allocations() - self.allocations,
-            held: 0,
-            lost: 0,
+            ..Sample::default()
         }
     }
 }
@@ -195,7 +203,7 @@ pub fn child(program: &Path, arguments: &[&str]) -> Result<Sample, Failure> {
 }
 
 /// Runs every contestant once per round, all of them in turn, and gives each one's sample with
-/// the median of what `key` says.
+/// the median of what `key` says. There are [`ROUNDS`] rounds.
 ///
 /// # Errors
 ///
@@ -204,9 +212,22 @@ pub fn interleaved(
     contestants: &[&[&str]],
     key: impl Fn(&Sample) -> Duration,
 ) -> Result<Vec<Sample>, Failure> {
+    in_rounds(ROUNDS, contestants, key)
+}
+
+/// As [`interleaved`], in so many rounds.
+///
+/// # Errors
+///
+/// When a child process fails.
+pub fn in_rounds(
+    rounds: usize,
+    contestants: &[&[&str]],
+    key: impl Fn(&Sample) -> Duration,
+) -> Result<Vec<Sample>, Failure> {
     let this = std::env::current_exe()?;
-    let mut samples = vec![Vec::with_capacity(ROUNDS); contestants.len()];
-    for _ in 0..ROUNDS {
+    let mut samples = vec![Vec::with_capacity(rounds); contestants.len()];
+    for _ in 0..rounds {
         for (contestant, samples) in contestants.iter().zip(&mut samples) {
             samples.push(child(&this, contestant)?);
         }
@@ -239,6 +260,7 @@ mod tests {
         let sample = Sample {
             wall: Duration::from_secs(3),
             held: 7,
+            marks: [Duration::from_secs(1), Duration::from_secs(2)],
             ..sample(11)
         };
         assert_eq!(Sample::from_line(&sample.to_line()), Some(sample));

@@ -40,6 +40,9 @@ impl Table {
 
     /// Writes the table to standard output.
     pub fn print(&self) {
+        if self.rows.is_empty() {
+            return;
+        }
         println!(
             "| scenario | contestant | ns CPU per event | speed | allocations per event | ratio | target |"
         );
@@ -57,6 +60,42 @@ impl Table {
                 row.target,
             );
         }
+    }
+}
+
+/// One line of the table of call control.
+#[derive(Clone, Debug, Default)]
+pub struct CallRow {
+    /// What was done.
+    pub scenario: String,
+    /// By whom, and how many.
+    pub contestant: String,
+    /// Microseconds of CPU time per destination, channel, session or step.
+    pub cost: String,
+    /// The same of the switch, which is a thread of the same process.
+    pub switch: String,
+    /// On the clock.
+    pub time: String,
+    /// Heap per destination, channel or session.
+    pub heap: String,
+    /// The target in words.
+    pub target: String,
+}
+
+/// Writes the table of call control to standard output.
+pub fn print_calls(rows: &[CallRow]) {
+    if rows.is_empty() {
+        return;
+    }
+    println!(
+        "\n| scenario | contestant | µs CPU each | µs CPU of the switch | on the clock | heap each | target |"
+    );
+    println!("|---|---|--:|--:|---|--:|---|");
+    for row in rows {
+        println!(
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            row.scenario, row.contestant, row.cost, row.switch, row.time, row.heap, row.target,
+        );
     }
 }
 

@@ -1,0 +1,98 @@
+//! The simulated switch on a thread of its own.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use genesis_sim::{PipeListener, Sim, SimBuilder};
+use tokio::io::DuplexStream;
+use tokio::runtime::{Builder, Handle};
+
+use crate::Failure;
+
+/// A simulated switch that runs until the process ends.
+#[derive(Clone)]
+pub(super) struct SwitchThread {
+    sim: Arc<Sim>,
+    runtime: Handle,
+}
+
+impl SwitchThread {
+    /// Starts a switch.
+    pub(super) fn start(builder: SimBuilder) -> Result<Self, Failure> {
+        let (started, starting) = mpsc::channel();
+        thread::spawn(move || {
+            let _ = started.send(run(builder, &started));
+        });
+        starting.recv()?
+    }
+
+    /// A switch with the sessions per second and the pace of `bgapi` that FreeSWITCH has as it is
+    /// installed, or without these limits.
+    pub(super) fn builder(limits: Limits) -> SimBuilder {
+        let builder = Sim::builder().switch(|options| options.heartbeat = None);
+        let unlimited = limits != Limits::Installed;
+        let builder = builder.switch(|options| {
+            if unlimited {
+                options.sessions_per_second = u32::MAX;
+                options.max_sessions = usize::MAX;
+            }
+        });
+        builder.listener(|options| {
+            if limits == Limits::None {
+                options.bgapi_pace = std::time::Duration::ZERO;
+            }
+        })
+    }
+
+    /// Connects a client in memory.
+    pub(super) fn connect(&self) -> DuplexStream {
+        // the switch's half of the connection is served by its own thread
+        let _entered = self.runtime.enter();
+        self.sim.connect()
+    }
+
+    /// What connects to this address arrives here.
+    pub(super) fn listen(&self, address: &str) -> PipeListener {
+        self.sim.listen_in_memory(address)
+    }
+
+    /// Runs `work` on the switch's thread.
+    pub(super) fn run(&self, work: impl FnOnce(&Sim) + Send + 'static) {
+        let sim = self.sim.clone();
+        self.runtime.spawn(async move { work(&sim) });
+    }
+
+    /// How many channels there are.
+    pub(super) fn channels(&self) -> usize {
+        self.sim.switch().session_count()
+    }
+}
+
+/// Which limits a switch has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limits {
+    /// None.
+    None,
+    /// A `bgapi` takes a millisecond, as in FreeSWITCH; sessions are not limited.
+    Paced,
+    /// 30 sessions a second, 1,000 at once, a `bgapi` takes a millisecond.
+    Installed,
+}
+
+/// Ends only if the switch cannot be started.
+fn run(
+    builder: SimBuilder,
+    started: &mpsc::Sender<Result<SwitchThread, Failure>>,
+) -> Result<SwitchThread, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let sim = builder.start().await?;
+        let switch = SwitchThread {
+            sim: Arc::new(sim),
+            runtime: Handle::current(),
+        };
+        let _ = started.send(Ok(switch));
+        std::future::pending().await
+    })
+}
