@@ -36,7 +36,7 @@ use tokio::sync::{Notify, watch};
 
 /// What the first phone hears while the second one rings.
 const RINGBACK: &str = "tone_stream://%(2000,4000,440,480);loops=-1";
-/// About so many calls are known; those that ended make room for new ones.
+/// So many calls are known; those that ended make room for new ones.
 const CALLS: usize = 1000;
 
 /// Click-to-call over HTTP.
@@ -121,24 +121,27 @@ async fn make(
 ) -> Result<impl IntoResponse, Problem> {
     let Json(Wanted { from, to }) = wanted?;
     // both before anything rings
-    let parse = |dial| DialString::parse(dial).map_err(genesis_channel::Error::from);
-    let (from_dial, to_dial) = (parse(&from)?, parse(&to)?);
+    let (from_dial, to_dial) = (DialString::parse(&from)?, DialString::parse(&to)?);
     app.make_room()?;
     let ringing = Channel::originate_start(&app.client, from_dial, OriginateOptions::new()).await?;
     let uuid = ringing.uuids().into_iter().next().unwrap_or_default();
 
+    let state = Progress::RingingFrom;
     let call = Call {
-        uuid: uuid.clone(),
+        uuid,
         from,
         to,
-        state: Progress::RingingFrom,
+        state,
     };
     let (progress, watched) = watch::channel(call.clone());
-    let entry = Entry {
-        call: watched,
-        hang_up: Arc::default(),
-    };
-    app.calls().insert(uuid, entry.clone());
+    let hang_up = Arc::new(Notify::new());
+    app.calls().insert(
+        call.uuid.clone(),
+        Entry {
+            call: watched,
+            hang_up: hang_up.clone(),
+        },
+    );
     tokio::spawn(async move {
         let tell = |state| progress.send_modify(|call| call.state = state);
         let why = tokio::select! {
@@ -147,7 +150,7 @@ async fn make(
                 Err(error) => error.to_string(),
             },
             // dropping connect() ends whatever it has begun
-            () = entry.hang_up.notified() => "hung up on request".to_owned(),
+            () = hang_up.notified() => "hung up on request".to_owned(),
         };
         tell(Progress::Ended { why });
     });
@@ -190,10 +193,10 @@ async fn show(
 async fn end(State(app): State<Arc<App>>, Path(uuid): Path<String>) -> Result<Json<Call>, Problem> {
     let Entry { mut call, hang_up } = app.find(&uuid)?;
     hang_up.notify_one();
-    // an error would mean that the task of the call is gone, and the call with it
-    drop(call.wait_for(is_over).await);
-    let call = call.borrow().clone();
-    Ok(Json(call))
+    let ended = call.wait_for(is_over).await;
+    let ended =
+        ended.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it has failed"))?;
+    Ok(Json(ended.clone()))
 }
 
 fn is_over(call: &Call) -> bool {
@@ -207,7 +210,7 @@ impl App {
 
     fn find(&self, uuid: &str) -> Result<Entry, Problem> {
         let found = self.calls().get(uuid).cloned();
-        found.ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("there is no call {uuid}")))
+        found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no call {uuid}")))
     }
 
     fn make_room(&self) -> Result<(), Problem> {
@@ -217,7 +220,7 @@ impl App {
         }
         if calls.len() >= CALLS {
             let text = format!("there are {CALLS} calls already: try again later");
-            return Err(Problem(StatusCode::SERVICE_UNAVAILABLE, text));
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, text));
         }
         Ok(())
     }
@@ -225,6 +228,12 @@ impl App {
 
 /// An answer that says what went wrong, in words.
 struct Problem(StatusCode, String);
+
+impl Problem {
+    fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self(status, text.into())
+    }
+}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -235,7 +244,13 @@ impl IntoResponse for Problem {
 
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
-        Self(rejection.status(), rejection.body_text())
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<genesis_client::proto::Error> for Problem {
+    fn from(error: genesis_client::proto::Error) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error.to_string())
     }
 }
 
@@ -246,6 +261,6 @@ impl From<genesis_channel::Error> for Problem {
             ErrorKind::Disconnected(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         };
-        Self(status, error.to_string())
+        Self::new(status, error.to_string())
     }
 }
