@@ -10,8 +10,8 @@
 //! ```text
 //! cargo run -p genesis-cli -- sim
 //! cargo run -p genesis-examples --bin call_queue -- --agent 'sim/answer?after=1s&hangup_after=5s'
-//! cargo run -p genesis-cli -- originate sim/answer --caller-id 2001 --app 'socket 127.0.0.1:8084 async full'
-//! cargo run -p genesis-cli -- originate sim/answer --caller-id 2002 --app 'socket 127.0.0.1:8084 async full'
+//! cargo run -p genesis-cli -- originate user/2001 --app 'socket 127.0.0.1:8084 async full'
+//! cargo run -p genesis-cli -- originate user/2002 --app 'socket 127.0.0.1:8084 async full'
 //! ```
 
 use std::collections::VecDeque;

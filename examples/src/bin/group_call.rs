@@ -10,7 +10,7 @@
 //! ```text
 //! cargo run -p genesis-cli -- sim
 //! cargo run -p genesis-examples --bin group_call -- sim/busy sim/no_answer 'sim/answer?after=3s&hangup_after=5s'
-//! cargo run -p genesis-cli -- originate sim/answer --caller-id 2001 --app 'socket 127.0.0.1:8084 async full'
+//! cargo run -p genesis-cli -- originate user/2001 --app 'socket 127.0.0.1:8084 async full'
 //! ```
 
 use std::time::Duration;
