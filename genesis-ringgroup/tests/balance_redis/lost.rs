@@ -33,18 +33,21 @@ async fn lost_answers_count_once_and_release_once() {
     for when_down in [WhenDown::Error, WhenDown::CountLocally] {
         let balancer = behind(&proxy, when_down).await;
         let before = proxy.cuts();
-        proxy.lose_answer_after(0).await;
+        let lost = proxy.lose_answer_after(0);
         let choice = balancer.choose(&names(&["a", "b"])).await.unwrap();
+        lost.await;
         assert_eq!(proxy.cuts(), before + 1);
         assert!(!choice.is_local_fallback());
         let destination = choice.load.destination().to_owned();
         let counts = judge.snapshot().await.unwrap();
         assert_eq!((counts.total(), counts.get(&destination)), (1, 1));
 
-        proxy.lose_answer_after(0).await;
+        let lost = proxy.lose_answer_after(0);
         choice.load.answered("7f4d").await.unwrap();
-        proxy.lose_answer_after(0).await;
+        lost.await;
+        let lost = proxy.lose_answer_after(0);
         choice.load.release().await.unwrap();
+        lost.await;
         assert_eq!(proxy.cuts(), before + 3);
         assert!(judge.snapshot().await.unwrap().is_empty());
     }
