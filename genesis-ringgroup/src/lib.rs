@@ -1,7 +1,5 @@
 //! Who gets the call: ring strategies, load balancing, queues.
 
-// until the first user of each part is in
-#![allow(dead_code)]
 
 pub mod balance;
 mod error;
