@@ -1,6 +1,5 @@
 //! Who gets the call: ring strategies, load balancing, queues.
 
-
 pub mod balance;
 mod error;
 pub mod queue;
