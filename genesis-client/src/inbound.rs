@@ -15,7 +15,6 @@ use tokio::time::sleep;
 use crate::client::{Client, Common, LinkState, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Connector, Core, Transport, supervise};
-use crate::observe;
 use crate::options::{Options, Reconnect};
 
 /// An inbound connection: we dial FreeSWITCH's event socket, usually port 8021.
@@ -163,7 +162,6 @@ impl InboundBuilder {
             credentials,
             reconnect,
         };
-        let _observed = observe::connecting();
         let (link, allowed) = first_link(&mut connector, &options).await?;
         let common = Arc::new(Common::new(options));
         // bounded by what makes requests: commands by `commands_in_flight`, the others by one per

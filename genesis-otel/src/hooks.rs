@@ -1,11 +1,225 @@
 //! What genesis-client calls. The same names and signatures as its do-nothing half.
 
-/// What is observed of one connection, from dialling to its end.
-#[derive(Debug)]
-pub struct Connection;
+use std::fmt::Display;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
 
-/// A connection is being made.
+use genesis_proto::{Command, Event};
+
+/// How connections are observed: what becomes a span, what is left out, where spans and metrics go.
+/// Clones belong together. The default is one value for the process, set up by the environment.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Telemetry {}
+
+/// What is observed of one connection, on every side of it. Cheap to clone.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Connection {}
+
+/// An operation under way: a span, and the metrics that belong to it. Dropping it ends the span as
+/// cancelled; [`succeeded`](Self::succeeded) and [`failed`](Self::failed) end it otherwise.
+#[derive(Debug)]
+#[must_use = "the operation ends when this is dropped"]
+#[non_exhaustive]
+pub struct Operation {}
+
+/// The connection's own task: told of every event before it is handed out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Reader {}
+
+/// What became of an event that was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Routed {
+    /// A reader was found by the event's channel.
+    pub by_channel: bool,
+    /// A consumer got it, who says itself when it is handled ([`Connection::processing`]).
+    pub to_consumer: bool,
+    /// So many readers had no room for it, or lost an older one to it.
+    pub lost: u64,
+}
+
+/// One event being handled, from its first handler to its last.
+#[derive(Debug)]
+#[must_use = "the handling ends when this is dropped"]
+#[non_exhaustive]
+pub struct Processing {}
+
+/// A holder's part of a gauge: several holders add up, and a holder's part goes when it is dropped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Level {}
+
+impl Connection {
+    /// A connection that we make to the switch, or keep making. Which provider and recorder there
+    /// are is looked up when it is [`connecting`](Self::connecting).
+    #[inline]
+    pub fn inbound(_: &Telemetry, _host: &str, _port: u16) -> Self {
+        Self {}
+    }
+
+    /// A connection that the switch has made to us.
+    #[inline]
+    pub fn outbound(_: &Telemetry, _peer: Option<SocketAddr>) -> Self {
+        Self {}
+    }
+
+    /// No connection: for what is observed without one, such as a queue.
+    #[inline]
+    pub fn none(_: &Telemetry) -> Self {
+        Self {}
+    }
+
+    /// One attempt to connect and log in: the span `inbound_connect`.
+    #[inline]
+    pub fn connecting(&self) -> Operation {
+        Operation {}
+    }
+
+    /// A session being handled: the span `outbound_handle_connection`, in the trace that the
+    /// channel's data names, if they name one.
+    #[inline]
+    pub fn handling(&self, _channel_data: &Event) -> Operation {
+        Operation {}
+    }
+
+    /// A command on its way: the span `send_command`. `deadline` is the configured one.
+    #[inline]
+    pub fn command(&self, _: &Command, _deadline: Duration) -> Operation {
+        Operation {}
+    }
+
+    /// Any other operation, by the name of its span. `limit` is the configured deadline, if it has
+    /// one.
+    #[inline]
+    pub fn operation(&self, _span: &'static str, _limit: Option<Duration>) -> Operation {
+        Operation {}
+    }
+
+    /// What the connection's own task tells.
+    #[inline]
+    pub fn reader(&self) -> Reader {
+        Reader {}
+    }
+
+    /// A consumer handles an event now: the span `process_event`.
+    #[inline]
+    pub fn processing(&self, _: &Event) -> Processing {
+        Processing {}
+    }
+
+    /// Adds `count` to a counter. Values outside the closed set of a label count as `other`.
+    #[inline]
+    pub fn count(&self, _metric: &'static str, _labels: &[(&'static str, &str)], _count: u64) {}
+
+    /// A holder's part of a gauge, 0 at first.
+    #[inline]
+    pub fn level(&self, _metric: &'static str, _labels: &[(&'static str, &str)]) -> Level {
+        Level {}
+    }
+}
+
+impl Operation {
+    /// Whether attributes are worth making: somebody records this span.
+    #[inline]
+    pub fn is_recording(&self) -> bool {
+        false
+    }
+
+    /// An attribute that is a text: masked and cut as configured.
+    #[inline]
+    pub fn text(&self, _attribute: &'static str, _value: &str) {}
+
+    /// An attribute that is yes or no.
+    #[inline]
+    pub fn flag(&self, _attribute: &'static str, _value: bool) {}
+
+    /// An attribute that is a whole number.
+    #[inline]
+    pub fn number(&self, _attribute: &'static str, _value: u64) {}
+
+    /// An attribute that is a time, in seconds.
+    #[inline]
+    pub fn seconds(&self, _attribute: &'static str, _value: Duration) {}
+
+    /// A label of the metrics that belong to the operation.
+    #[inline]
+    pub fn label(&mut self, _label: &'static str, _value: &str) {}
+
+    /// Runs `future` so that what is observed in it nests below this operation.
+    #[inline]
+    pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        future
+    }
+
+    /// The value of the channel variable `traceparent` for a leg that is called now.
+    #[inline]
+    pub fn traceparent(&self) -> Option<String> {
+        None
+    }
+
+    /// The reply that came, for hooks and for the attribute `command.reply`.
+    #[inline]
+    pub fn reply(&self, _text: &str) {}
+
+    /// It did what was asked.
+    #[inline]
+    pub fn succeeded(self) {}
+
+    /// It did not; `kind` is one of a closed set of words.
+    #[inline]
+    pub fn failed(self, _kind: &'static str, _error: &dyn Display) {}
+}
+
+impl Reader {
+    /// Whether anybody listens; if not, nothing else needs to be called.
+    #[inline]
+    pub fn is_active(&self) -> bool {
+        false
+    }
+
+    /// A link is up. What is installed now is used from here on.
+    #[inline]
+    pub fn link_up(&mut self) {}
+
+    /// The link is gone.
+    #[inline]
+    pub fn link_lost(&mut self) {}
+
+    /// Whether the calls that are counted must be compared with the switch after a gap.
+    #[inline]
+    pub fn wants_alive(&self) -> bool {
+        false
+    }
+
+    /// The channels that there are, after a gap.
+    #[inline]
+    pub fn alive(&mut self, _uuids: &mut dyn Iterator<Item = String>) {}
+
+    /// An event was read and handed out.
+    #[inline]
+    pub fn event(&mut self, _: &Event, _: Routed) {}
+}
+
+impl Processing {
+    /// Runs a handler so that what is observed in it nests below the event.
+    #[inline]
+    pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        future
+    }
+}
+
+impl Level {
+    /// This holder's part is now `value`.
+    #[inline]
+    pub fn set(&mut self, _value: u64) {}
+}
+
+/// Runs `future`, in a task of its own for instance, so that what is observed in it is a child of
+/// the span that is current now. Only the span's ids are kept: the span ends when it ends.
 #[inline]
-pub fn connecting() -> Connection {
-    Connection
+pub fn carried<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    future
 }
