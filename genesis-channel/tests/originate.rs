@@ -246,6 +246,24 @@ async fn the_cause_of_a_cancelled_call_is_the_one_that_was_chosen() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_is_cancelled_ends_with_the_cause_of_the_cancelling() {
+    let (sim, client) = switch().await;
+    let dial = "sim/answer?after=1s";
+    let origination = Channel::originate_start(&client, dial, options().uuid("a"))
+        .await
+        .unwrap();
+    // answered, and nobody has looked at it
+    tokio::time::sleep(seconds(2)).await;
+    let channel = Channel::attach(&client, "a").await.unwrap();
+    assert!(channel.was_answered());
+    let cancelled = origination.cancel(Some(HangupCause::PickedOff));
+    soon(cancelled).await.unwrap();
+    let cause = soon(channel.ended_with()).await.unwrap();
+    assert_eq!(cause, Some(HangupCause::PickedOff));
+    only_left(&sim, &[], seconds(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_takes_the_answer_of_a_call_that_was_answered_in_the_same_moment() {
     let (sim, client) = switch().await;
     let dial = "sim/answer?after=2s";

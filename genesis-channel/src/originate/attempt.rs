@@ -56,8 +56,8 @@ impl Won {
         self.channel
     }
 
-    pub(super) async fn hang_up(self) {
-        self.guard.hang_up().await;
+    pub(super) async fn hang_up(self, cause: HangupCause) {
+        self.guard.hang_up(cause).await;
     }
 }
 

@@ -359,11 +359,11 @@ impl Origination {
     pub async fn cancel(mut self, cause: Option<HangupCause>) -> Result<()> {
         let outcome = self.outcome.take();
         let cause = cause.unwrap_or_else(|| self.cancel_cause.clone());
-        self.cancel.send_replace(Some(cause));
+        self.cancel.send_replace(Some(cause.clone()));
         if let Some(outcome) = outcome {
             match outcome.await {
                 // answered in the same moment
-                Ok(Ok(won)) => won.hang_up().await,
+                Ok(Ok(won)) => won.hang_up(cause).await,
                 Ok(Err(error)) if error.is_disconnected() => return Err(error),
                 Ok(Err(_)) | Err(_) => {}
             }

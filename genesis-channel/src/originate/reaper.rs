@@ -191,10 +191,11 @@ impl Guard {
         self.armed = None;
     }
 
-    pub(crate) async fn hang_up(mut self) {
-        let Some((client, uuid, cause, _)) = &self.armed else {
+    pub(crate) async fn hang_up(mut self, with: HangupCause) {
+        let Some((client, uuid, cause, _)) = &mut self.armed else {
             return;
         };
+        *cause = with;
         kill_surely(client, uuid, cause).await;
         // only now: if this future is dropped, the rest is done in the background
         self.armed = None;
