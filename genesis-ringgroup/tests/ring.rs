@@ -222,7 +222,7 @@ async fn own_times_end_when_they_should() {
     assert_eq!(outcomes(&ring), [TimedOut]);
     ring.losers_gone().await.unwrap();
     only_left(&sim, &[], seconds(1)).await;
-    assert_eq!(seen.causes(), [HangupCause::LoseRace]);
+    assert_eq!(seen.causes(), [HangupCause::NoAnswer]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -336,7 +336,13 @@ async fn an_answer_that_nobody_takes_is_hung_up() {
             drop(ringing);
         }
         only_left(&sim, &[], seconds(1)).await;
-        assert_eq!(seen.causes(), vec![HangupCause::LoseRace; 2]);
+        let mut causes = seen.causes();
+        causes.sort_by_key(ToString::to_string);
+        // one lost, the other had won for nothing
+        assert_eq!(
+            causes,
+            [HangupCause::LoseRace, HangupCause::OriginatorCancel]
+        );
     }
     // a result that was taken and dropped leaves the call alone
     let ring = group.ring(&client).await.unwrap();

@@ -77,9 +77,11 @@ async fn a_caller_who_hangs_up_ends_the_ring() {
         soon(ring.losers_gone()).await.unwrap();
         // the caller's own channel stays as long as its socket lingers
         assert!(sim.switch().channels().is_empty());
-        let lost = seen.causes();
-        let lost = lost.iter().filter(|cause| **cause == HangupCause::LoseRace);
-        assert_eq!(lost.count(), 2);
+        let causes = seen.causes();
+        let given_up = causes
+            .iter()
+            .filter(|cause| **cause == HangupCause::OriginatorCancel);
+        assert_eq!(given_up.count(), 2);
 
         // who has gone is not called for
         let created = seen.created();
@@ -244,7 +246,7 @@ async fn an_error_hangs_up_those_before_it() {
     let error = soon(group.ring(&client)).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::LimitExceeded, "{error}");
     only_left(&sim, &[], seconds(5)).await;
-    assert_eq!(seen.causes(), [HangupCause::LoseRace]);
+    assert_eq!(seen.causes(), [HangupCause::NoAnswer]);
     tokio::time::sleep(seconds(5)).await;
     assert_eq!(balancer.snapshot().total(), 0);
 }

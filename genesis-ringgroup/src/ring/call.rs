@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use genesis_channel::{Channel, ErrorKind, OriginateOptions, Origination, Pace, Progress};
+use genesis_client::proto::HangupCause;
 use genesis_client::proto::dial::DialString;
 use genesis_client::proto::session::Outcome as Sent;
 use genesis_client::{Client, LinkState};
@@ -15,8 +16,7 @@ use super::outcome::{Outcome, Report};
 use super::ringing::{RingEvent, RingStep};
 use crate::balance::Load;
 
-/// The switch is told to ring this much longer than the ring lasts, so that it is we who hang up,
-/// with the cause that was asked for. If this process dies, the switch still ends the call.
+/// The switch is told to ring this much longer than the ring lasts, so that it is we who hang up. If this process dies, the switch still ends the call.
 const MARGIN: Duration = Duration::from_secs(2);
 
 /// A destination, ready to be called.
@@ -57,6 +57,7 @@ pub(super) struct Shared {
     pub(super) began: Instant,
     pub(super) deadline: Instant,
     pub(super) pace: Pace,
+    pub(super) loser_cause: HangupCause,
     pub(super) stop: watch::Receiver<Option<Stop>>,
     pub(super) events: Option<mpsc::UnboundedSender<RingEvent>>,
 }
@@ -85,13 +86,13 @@ pub(super) enum Left {
 
 impl Left {
     /// Hangs up what there is, and gives the legs that could not be.
-    pub(super) async fn hang_up(self) -> Vec<String> {
+    pub(super) async fn hang_up(self, cause: HangupCause) -> Vec<String> {
         let origination = match self {
             Self::Ringing(origination) => Ok(origination),
             Self::Starting(starting) => starting.await,
         };
         let cancelled = match origination {
-            Ok(origination) => origination.cancel(None).await,
+            Ok(origination) => origination.cancel(Some(cause)).await,
             Err(error) => Err(error),
         };
         cancelled.map_or_else(|error| error.may_still_ring().to_vec(), |()| Vec::new())

@@ -6,14 +6,13 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use genesis_channel::{Channel, HangupGuard};
-use genesis_client::proto::HangupCause;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::call::{Called, End, Plan, Shared, Stop, call};
 use super::mode::Order;
-use super::outcome::{Outcome, Report};
+use super::outcome::{GIVEN_UP, Outcome, Report};
 use super::ringing::{Decided, Gone, RingStep};
 use crate::balance::Load;
 use crate::{Error, ErrorKind, Result};
@@ -23,7 +22,6 @@ pub(super) struct Driver {
     pub(super) shared: Shared,
     pub(super) plans: Vec<Arc<Plan>>,
     pub(super) order: Order,
-    pub(super) loser_cause: HangupCause,
     /// Whom it rings for, if the ring ends with that call.
     pub(super) caller: Option<Channel>,
     pub(super) stop: watch::Sender<Option<Stop>>,
@@ -78,7 +76,6 @@ impl Driver {
             shared,
             plans,
             order,
-            loser_cause,
             caller,
             stop,
         } = self;
@@ -124,7 +121,7 @@ impl Driver {
                 tokio::spawn(keep_until_the_end(load, winner.channel.clone()));
             }
             // taken off when somebody takes the channel
-            let guard: HangupGuard = winner.channel.hangup_on_drop(loser_cause);
+            let guard: HangupGuard = winner.channel.hangup_on_drop(GIVEN_UP);
             (winner.index, guard)
         });
         let decided = Decided {
@@ -209,8 +206,10 @@ impl State {
             }
             End::Over(outcome) => (outcome, None),
             End::HangUp(outcome, left) => {
+                let cause = outcome.hangup_cause(&shared.loser_cause);
+                report.cause = Some(cause.clone());
                 self.leaving.spawn(async move {
-                    let legs = left.hang_up().await;
+                    let legs = left.hang_up(cause).await;
                     if let Some(load) = load {
                         // what cannot be given back now is given back later
                         let _ = load.release().await;
@@ -231,6 +230,9 @@ impl State {
         };
         if outcome != Outcome::NotTried {
             shared.tell(report.index, RingStep::Ended(outcome.clone()));
+        }
+        if report.cause.is_none() {
+            report.cause = outcome.cause().cloned();
         }
         report.outcome = outcome;
         let place = report.index;

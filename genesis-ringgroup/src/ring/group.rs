@@ -18,6 +18,7 @@ use super::Destination;
 use super::call::{Plan, Shared};
 use super::drive::{Driver, Told};
 use super::mode::{Order, RingMode, drawn, rotated};
+use super::outcome::GIVEN_UP;
 use super::ringing::{Ring, Ringing};
 use crate::balance::{LoadBalancer, MAX_DESTINATIONS, MemoryBalancer};
 use crate::{Error, ErrorKind, Result};
@@ -28,15 +29,15 @@ const UUID: &str = "origination_uuid";
 
 /// Destinations that are called together: the channel of the one that answers is what comes of it.
 ///
-/// Defaults: [`RingMode::Parallel`], 60 seconds, the answered call is parked, everybody else is hung
-/// up with LOSE_RACE, and as many originates a second as the switch allows. At most 10,000
-/// destinations.
+/// Defaults: [`RingMode::Parallel`], 60 seconds, the answered call is parked, losers are hung up with
+/// LOSE_RACE, and as many originates a second as the switch allows. At most 10,000 destinations.
 ///
 /// A destination that rejects, is busy, is not registered or fails in any other way has not
 /// answered, and early media is no answer either. When all have failed, the ring is over at once.
-/// Whoever did not win is hung up in every case: when somebody answers, when the time is up, when the
-/// ring fails or is given up, and after the connection was lost and made again. If this process dies,
-/// the switch ends the calls two to three seconds after the ring would have.
+/// Whoever did not win is hung up in every case: when somebody answers (LOSE_RACE, or what
+/// [`loser_cause`](Self::loser_cause) says), when the time is up (NO_ANSWER), when the ring fails or is
+/// given up (ORIGINATOR_CANCEL), and after the connection was lost and made again. If this process
+/// dies, the switch ends the calls two to three seconds after the ring would have.
 ///
 /// Clones share the place of [`RingMode::RoundRobin`], the random numbers, and the counts of the
 /// balancer.
@@ -159,7 +160,13 @@ impl RingGroup {
         self
     }
 
-    /// The cause that everybody is hung up with who did not win; default LOSE_RACE.
+    /// The cause that losers are hung up with: those that are being called when another one answers,
+    /// or answer in the same moment. Default LOSE_RACE.
+    ///
+    /// It is for losers alone. Whoever is called in vain until its own time or that of the ring is
+    /// up is hung up with NO_ANSWER. When the ring is given up (its future dropped,
+    /// [`Ringing::cancel`], the caller of [`ring_for`](Self::ring_for) gone) or ends with an error,
+    /// everybody is hung up with ORIGINATOR_CANCEL, also who has answered and was not taken.
     #[must_use]
     pub fn loser_cause(mut self, cause: HangupCause) -> Self {
         self.loser_cause = cause;
@@ -307,12 +314,12 @@ impl RingGroup {
                 began,
                 deadline: began + self.timeout,
                 pace: self.pace,
+                loser_cause: self.loser_cause.clone(),
                 stop: stopped,
                 events,
             },
             plans,
             order,
-            loser_cause: self.loser_cause.clone(),
             caller,
             stop,
         };
@@ -326,7 +333,6 @@ impl RingGroup {
             decided: result,
             given_up: Some(give_up),
             gone: all_gone,
-            loser_cause: self.loser_cause.clone(),
         })
     }
 
@@ -344,7 +350,7 @@ impl RingGroup {
         }
         check_time("the ring", self.timeout)?;
         let base = self.originate.clone().pace(Pace::Unlimited);
-        let base = base.cancel_cause(self.loser_cause.clone());
+        let base = base.cancel_cause(GIVEN_UP);
         let mut uuids = HashMap::new();
         let mut plans = Vec::with_capacity(count);
         for (index, destination) in self.destinations.iter().enumerate() {

@@ -5,36 +5,54 @@ use std::time::Duration;
 
 use genesis_client::proto::HangupCause;
 
+/// What is hung up with it was given up by its caller.
+pub(super) const GIVEN_UP: HangupCause = HangupCause::OriginatorCancel;
+
 /// What became of one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It answered, and is the one.
     Answered,
-    /// Somebody else answered first; it was hung up.
+    /// Somebody else answered first; it was hung up with the cause of the group, LOSE_RACE unless
+    /// [`RingGroup::loser_cause`](super::RingGroup::loser_cause) says otherwise.
     Lost,
     /// It ended without an answer: busy, rejected, not registered, …
     Failed(HangupCause),
     /// It answered, and had hung up again before the answer could be told. `None`: the cause is not
     /// known, because the connection was away.
     HungUp(Option<HangupCause>),
-    /// Its time, or that of the group, was up; it was hung up.
+    /// Its time, or that of the group, was up; it was hung up with NO_ANSWER.
     TimedOut,
     /// It had not had its turn yet when the ring ended.
     NotTried,
-    /// The ring was given up; it was hung up.
+    /// The ring was given up, its caller hung up, or it failed; it was hung up with
+    /// ORIGINATOR_CANCEL.
     Cancelled,
     /// It could not be called: what happened.
     Error(String),
 }
 
 impl Outcome {
-    /// The hangup cause that the far end or the switch gave.
+    /// The hangup cause that goes with it: what the far end or the switch gave; NO_ANSWER if its time
+    /// was up, ORIGINATOR_CANCEL if the ring was given up. Who lost was hung up with
+    /// [the cause of the group](super::RingGroup::loser_cause), which is in [`Report::cause`].
     pub fn cause(&self) -> Option<&HangupCause> {
         match self {
             Self::Failed(cause) => Some(cause),
             Self::HungUp(cause) => cause.as_ref(),
-            _ => None,
+            Self::TimedOut => Some(&HangupCause::NoAnswer),
+            Self::Cancelled => Some(&HangupCause::OriginatorCancel),
+            Self::Answered | Self::Lost | Self::NotTried | Self::Error(_) => None,
+        }
+    }
+
+    /// The cause with which somebody is hung up who ends like this in a group of that cause for
+    /// losers.
+    pub(super) fn hangup_cause(&self, of_losers: &HangupCause) -> HangupCause {
+        match self {
+            Self::Lost => of_losers.clone(),
+            other => other.cause().cloned().unwrap_or(GIVEN_UP),
         }
     }
 
@@ -124,6 +142,10 @@ pub struct Report {
     pub uuids: Vec<String>,
     /// What became of it.
     pub outcome: Outcome,
+    /// The hangup cause: what the far end or the switch gave, else what it was hung up with
+    /// (see [`Outcome`]). `None` for the one that answered, for those that were not called, and
+    /// where it is not known.
+    pub cause: Option<HangupCause>,
     /// How long after the start of the ring it was called; `None` if it was not.
     pub called_after: Option<Duration>,
     /// How long it was called, until its outcome.
@@ -140,6 +162,7 @@ impl Report {
             dial_path: dial_path.to_owned(),
             uuids: Vec::new(),
             outcome: Outcome::NotTried,
+            cause: None,
             called_after: None,
             duration: Duration::ZERO,
             local_fallback: false,

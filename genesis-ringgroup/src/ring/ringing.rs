@@ -9,10 +9,9 @@ use std::time::Duration;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use genesis_channel::{Channel, HangupGuard};
-use genesis_client::proto::HangupCause;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::outcome::{Outcome, Report};
+use super::outcome::{GIVEN_UP, Outcome, Report};
 use crate::{Error, ErrorKind, Result};
 
 /// The legs that could not be hung up.
@@ -93,7 +92,6 @@ pub struct Ringing {
     /// Dropping it gives the ring up.
     pub(super) given_up: Option<oneshot::Sender<()>>,
     pub(super) gone: watch::Receiver<Option<Gone>>,
-    pub(super) loser_cause: HangupCause,
 }
 
 impl Ringing {
@@ -125,8 +123,8 @@ impl Ringing {
         }
     }
 
-    /// Gives the ring up and waits until nothing of it is left. A destination that has answered in
-    /// the meantime is hung up, too.
+    /// Gives the ring up and waits until nothing of it is left. Everybody is hung up with
+    /// ORIGINATOR_CANCEL, a destination that has answered in the meantime too.
     ///
     /// # Errors
     ///
@@ -142,16 +140,16 @@ impl Ringing {
         if let Ok(Ok(decided)) = (&mut self.decided).await
             && let Some((_, channel)) = decided.answer
         {
-            left = hang_up(channel, &self.loser_cause).await;
+            left = hang_up(channel).await;
         }
         gone(&mut self.gone, left).await
     }
 }
 
 /// Hangs a channel up, over the next link if need be. Dropped on the way, it is still hung up.
-async fn hang_up(channel: HangupGuard, cause: &HangupCause) -> Gone {
+async fn hang_up(channel: HangupGuard) -> Gone {
     while channel.client().ready().await.is_ok() {
-        match channel.hangup(cause.clone()).await {
+        match channel.hangup(GIVEN_UP).await {
             Err(error) if error.is_disconnected() || error.is_timeout() => {}
             done => {
                 if let Err(error) = done {
