@@ -15,12 +15,13 @@ use crate::error::{Error, Result};
 use crate::extension::Extensions;
 use crate::link::{Request, after};
 use crate::log::{LogItem, LogStream};
+use crate::observe;
 use crate::options::Options;
 use crate::outbound::SocketMode;
 use crate::queue::{Bounds, Overflow, Queue};
 use crate::router::{Sink, SubscriberId};
 use crate::stats::{Counters, Stats};
-use crate::subscription::{EventStream, Subscription};
+use crate::subscription::{EventStream, Item, Subscription};
 
 /// The state of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub enum LinkState {
 pub(crate) struct Common {
     pub(crate) options: Options,
     pub(crate) counters: Counters,
+    pub(crate) observe: observe::Connection,
     state: watch::Sender<LinkState>,
     closed: OnceLock<CloseReason>,
     /// An idle link may be probed with an `api`.
@@ -52,9 +54,10 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options, observe: observe::Connection) -> Self {
         Self {
             options,
+            observe,
             counters: Counters::default(),
             state: watch::Sender::new(LinkState::Connected),
             closed: OnceLock::new(),
@@ -245,6 +248,7 @@ impl Client {
         self.check_mode(&command)?;
         let deadline = self.deadline();
         let until = after(deadline);
+        let observed = self.observe().command(&command, deadline);
         let sending = async {
             let permit = self.permit().await?;
             let (reply, answer) = oneshot::channel();
@@ -256,7 +260,9 @@ impl Client {
             })?;
             self.answer(answer).await
         };
-        within(deadline, name, sending).await
+        let replied = within(deadline, name, sending).await;
+        observe_reply(observed, name, &replied);
+        replied
     }
 
     /// Sends `api COMMAND` and gives its output.
@@ -307,6 +313,14 @@ impl Client {
     ///
     /// Safe: a subscription whose stream was not received is taken back.
     pub async fn subscribe(&self, subscription: Subscription) -> Result<EventStream> {
+        self.subscribe_as(Sink::Queue, subscription).await
+    }
+
+    pub(crate) async fn subscribe_as(
+        &self,
+        sink: fn(Arc<Queue<Item>>) -> Sink,
+        subscription: Subscription,
+    ) -> Result<EventStream> {
         let options = &self.shared.common.options;
         let events = subscription.event_set()?;
         let bounds = Bounds {
@@ -328,7 +342,7 @@ impl Client {
             id,
             events,
             subscription,
-            sink: Sink::Queue(queue),
+            sink: sink(queue),
             done,
         })?;
         within(self.deadline(), "event", self.answer(answer)).await?;
@@ -369,6 +383,11 @@ impl Client {
         })?;
         within(self.deadline(), "log", self.answer(answer)).await?;
         Ok(stream)
+    }
+
+    /// What telemetry sees of this connection; for code that builds on a client.
+    pub fn observe(&self) -> &observe::Connection {
+        &self.shared.common.observe
     }
 
     /// Counters of the connection.
@@ -513,6 +532,30 @@ impl Client {
             | Verb::Other => Ok(()),
             verb => self.needs_full(verb.as_str()),
         }
+    }
+}
+
+/// Tells telemetry how a command ended. A refusal is an error there, whoever takes it for one.
+pub(crate) fn observe_reply(observed: observe::Operation, name: &str, replied: &Result<Reply>) {
+    match replied {
+        Ok(reply) => {
+            if observed.is_recording() {
+                observed.reply(&reply.text());
+            }
+            match reply.is_refused() {
+                true => observed.failed("refused", &Error::refused(name, reply)),
+                false => observed.succeeded(),
+            }
+        }
+        Err(error) => observed.failed(error.kind().as_str(), error),
+    }
+}
+
+/// Tells telemetry how an operation ended.
+pub(crate) fn observe_end<T>(observed: observe::Operation, result: &Result<T>) {
+    match result {
+        Ok(_) => observed.succeeded(),
+        Err(error) => observed.failed(error.kind().as_str(), error),
     }
 }
 

@@ -54,6 +54,27 @@ pub enum ErrorKind {
     Protocol,
 }
 
+impl ErrorKind {
+    /// The kind in one word, for labels and logs: `connect`, `authentication`, `access_denied`,
+    /// `refused`, `timeout`, `disconnected`, `hung_up`, `mode`, `invalid_argument`, `limit` or
+    /// `protocol`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Authentication => "authentication",
+            Self::AccessDenied => "access_denied",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Disconnected(_) => "disconnected",
+            Self::HungUp(_) => "hung_up",
+            Self::Mode => "mode",
+            Self::InvalidArgument => "invalid_argument",
+            Self::LimitExceeded => "limit",
+            Self::Protocol => "protocol",
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();

@@ -7,15 +7,18 @@ use genesis_proto::{Event, Reply};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::client::{Client, within};
+use crate::client::{Client, observe_end, observe_reply, within};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Request, after};
+use crate::observe;
 
 /// An application that the switch has queued on a channel.
 pub struct Execution {
     client: Client,
     uuid: String,
-    result: oneshot::Receiver<Result<Event>>,
+    result: Option<oneshot::Receiver<Result<Event>>>,
+    /// On an outbound socket: it ends when the application does, or when nobody waits for that.
+    observed: Option<observe::Operation>,
 }
 
 impl Client {
@@ -53,8 +56,10 @@ impl Client {
             Some(chosen) => chosen.to_owned(),
             None => Uuid::new_v4().to_string(),
         };
+        let application = execute.application().to_owned();
         let command = execute.event_uuid(&application_uuid)?.build(uuid)?;
         self.permit_for(&command)?;
+        let observed = self.observe_sendmsg(&channel, &application, &application_uuid);
         let (result, receiver) = oneshot::channel();
         let sync = self.socket_mode().is_some_and(|mode| !mode.is_async());
         let deadline = if sync {
@@ -63,7 +68,7 @@ impl Client {
             self.deadline()
         };
         let until = after(deadline);
-        let sending = async {
+        let sending = async |command| {
             let permit = self.permit().await?;
             let (reply, answer) = oneshot::channel();
             let application_uuid = application_uuid.clone();
@@ -78,15 +83,48 @@ impl Client {
             })?;
             self.answer(answer).await
         };
-        let reply = within(deadline, "sendmsg", sending).await?;
-        if reply.is_refused() {
-            return Err(Error::refused("sendmsg execute", &reply));
+        let sending = async {
+            let observed = self.observe().command(&command, deadline);
+            let replied = within(deadline, "sendmsg", sending(command)).await;
+            observe_reply(observed, "sendmsg execute", &replied);
+            match replied? {
+                reply if reply.is_refused() => Err(Error::refused("sendmsg execute", &reply)),
+                _ => Ok(()),
+            }
+        };
+        let queued = match &observed {
+            Some(observed) => observed.run(sending).await,
+            None => sending.await,
+        };
+        if let Err(error) = queued {
+            if let Some(observed) = observed {
+                observed.failed(error.kind().as_str(), &error);
+            }
+            return Err(error);
         }
         Ok(Execution {
             client: self.clone(),
             uuid: application_uuid,
-            result: receiver,
+            result: Some(receiver),
+            observed,
         })
+    }
+
+    /// A `sendmsg` of a session, as telemetry sees it.
+    fn observe_sendmsg(
+        &self,
+        channel: &str,
+        application: &str,
+        application_uuid: &str,
+    ) -> Option<observe::Operation> {
+        self.socket_mode()?;
+        let mut observed = self.observe().operation("session.sendmsg", None);
+        observed.label("application.name", application);
+        observed.text("channel.uuid", channel);
+        observed.text("application.name", application);
+        observed.text("application.uuid", application_uuid);
+        observed.flag("application.block", false);
+        Some(observed)
     }
 
     /// Sends another message to a channel: hangup, unicast, nomedia, xferext.
@@ -120,9 +158,46 @@ impl Execution {
     /// # Cancel safety
     ///
     /// Dropping the future gives the completion up; the application runs on.
-    pub async fn complete(self) -> Result<Event> {
+    pub async fn complete(mut self) -> Result<Event> {
+        let (observed, result) = (self.observed.take(), self.result.take());
         let deadline = self.client.long_deadline();
-        within(deadline, "the application", self.client.answer(self.result)).await
+        let completing = async {
+            match result {
+                Some(result) => self.client.answer(result).await,
+                None => Err(Error::new(
+                    ErrorKind::InvalidArgument,
+                    "the completion was taken already",
+                )),
+            }
+        };
+        let completing = within(deadline, "the application", completing);
+        let Some(observed) = observed else {
+            return completing.await;
+        };
+        observed.flag("application.block", true);
+        let waiting = observed.run(async {
+            let waiting = self.client.observe();
+            let waiting = waiting.operation("session.await_complete", Some(deadline));
+            if let Some(channel) = self.client.channel() {
+                waiting.text("channel.uuid", &channel);
+            }
+            waiting.text("application.uuid", &self.uuid);
+            let completed = completing.await;
+            observe_end(waiting, &completed);
+            completed
+        });
+        let completed = waiting.await;
+        observe_end(observed, &completed);
+        completed
+    }
+}
+
+impl Drop for Execution {
+    /// Nobody waits for its end: it was queued, and that is what was asked.
+    fn drop(&mut self) {
+        if let Some(observed) = self.observed.take() {
+            observed.succeeded();
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use crate::client::{Client, Common, LinkState, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::{Connector, Core, Transport, supervise};
+use crate::observe::{self, Telemetry};
 use crate::options::{Options, Reconnect};
 
 /// An inbound connection: we dial FreeSWITCH's event socket, usually port 8021.
@@ -42,6 +43,8 @@ impl Inbound {
             credentials: Credentials::Password(Secret::from("ClueCon")),
             options: Options::default(),
             reconnect: None,
+            telemetry: Telemetry::default(),
+            peer: (String::new(), 0),
         }
     }
 }
@@ -53,6 +56,9 @@ pub struct InboundBuilder {
     credentials: Credentials,
     options: Options,
     reconnect: Option<Reconnect>,
+    telemetry: Telemetry,
+    /// What telemetry calls the other side.
+    peer: (String, u16),
 }
 
 impl InboundBuilder {
@@ -107,6 +113,13 @@ impl InboundBuilder {
         self
     }
 
+    /// How the connection is observed, instead of the way that the environment says. It has an
+    /// effect with the feature `otel` only.
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
     /// Dials `address` (`host:port`) over TCP, with TCP_NODELAY and keep-alive, and authenticates.
     ///
     /// # Errors
@@ -118,8 +131,9 @@ impl InboundBuilder {
     /// # Cancel safety
     ///
     /// Dropping the future closes the connection.
-    pub async fn connect(self, address: impl Into<String>) -> Result<Client> {
+    pub async fn connect(mut self, address: impl Into<String>) -> Result<Client> {
         let address = address.into();
+        self.peer = host_and_port(&address);
         let keepalive = self.options.tcp_keepalive;
         self.connect_with(move || {
             let address = address.clone();
@@ -148,6 +162,8 @@ impl InboundBuilder {
             credentials,
             options,
             reconnect,
+            telemetry,
+            peer: (host, port),
         } = self;
         let mut connector = Connector {
             dial: Box::new(move || {
@@ -161,9 +177,10 @@ impl InboundBuilder {
             }),
             credentials,
             reconnect,
+            observe: observe::Connection::inbound(&telemetry, &host, port),
         };
         let (link, allowed) = first_link(&mut connector, &options).await?;
-        let common = Arc::new(Common::new(options));
+        let common = Arc::new(Common::new(options, connector.observe.clone()));
         // bounded by what makes requests: commands by `commands_in_flight`, the others by one per
         // subscriber that comes or goes
         let (requests, receiver) = mpsc::unbounded_channel();
@@ -237,6 +254,13 @@ async fn first_link(connector: &mut Connector, options: &Options) -> Result<Firs
         sleep(patience.delay(attempt)).await;
         attempt += 1;
     }
+}
+
+/// The two halves of `host:port`, `[::1]:8021` too.
+fn host_and_port(address: &str) -> (String, u16) {
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (host.to_owned(), port.parse().unwrap_or(0))
 }
 
 fn dial_error(error: io::Error) -> Error {

@@ -7,7 +7,7 @@ use genesis_proto::{Command, Event};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::client::{Client, within};
+use crate::client::{Client, observe_reply, within};
 use crate::error::{Error, Result};
 use crate::link::{Request, after};
 
@@ -61,6 +61,7 @@ impl Client {
         let name = command.name();
         let (result, receiver) = oneshot::channel();
         let until = after(self.deadline());
+        let observed = self.observe().command(&command, self.deadline());
         let sending = async {
             let permit = self.permit().await?;
             let (reply, answer) = oneshot::channel();
@@ -75,7 +76,9 @@ impl Client {
             })?;
             self.answer(answer).await
         };
-        let reply = within(self.deadline(), &name, sending).await?;
+        let replied = within(self.deadline(), &name, sending).await;
+        observe_reply(observed, &name, &replied);
+        let reply = replied?;
         if reply.is_refused() {
             return Err(Error::refused(&name, &reply));
         }

@@ -22,6 +22,8 @@ pub(crate) struct SubscriberId(pub(crate) u64);
 #[derive(Clone)]
 pub(crate) enum Sink {
     Queue(Arc<Queue<Item>>),
+    /// As a queue, of a consumer, who tells telemetry itself when it handles an event.
+    Consumer(Arc<Queue<Item>>),
     Tap(Arc<dyn Tap>),
 }
 
@@ -29,6 +31,7 @@ impl fmt::Debug for Sink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Queue(_) => "Queue",
+            Self::Consumer(_) => "Consumer",
             Self::Tap(_) => "Tap",
         })
     }
@@ -62,6 +65,10 @@ pub(crate) struct Delivered {
     pub(crate) dropped: u64,
     /// A reader's queue is more than half full.
     pub(crate) pressed: bool,
+    /// A reader was found by the channel.
+    pub(crate) by_channel: bool,
+    /// A consumer is among the readers.
+    pub(crate) to_consumer: bool,
 }
 
 impl Router {
@@ -162,8 +169,10 @@ impl Router {
                 continue;
             }
             delivered.readers += 1;
+            delivered.by_channel |= subscriber.channels.is_some();
+            delivered.to_consumer |= matches!(subscriber.sink, Sink::Consumer(_));
             match &subscriber.sink {
-                Sink::Queue(queue) => {
+                Sink::Queue(queue) | Sink::Consumer(queue) => {
                     let pushed = queue.push(Item::Event(event.clone()));
                     delivered.dropped += pushed.dropped;
                     delivered.pressed |= pushed.pressed;
@@ -194,7 +203,9 @@ impl Router {
     pub(crate) fn restored(&self, gap: &Gap) {
         for subscriber in self.subscribers.values() {
             match &subscriber.sink {
-                Sink::Queue(queue) => drop(queue.push(Item::Gap(gap.clone()))),
+                Sink::Queue(queue) | Sink::Consumer(queue) => {
+                    queue.push(Item::Gap(gap.clone()));
+                }
                 Sink::Tap(tap) => tap.link_restored(gap),
             }
         }
@@ -204,7 +215,7 @@ impl Router {
     pub(crate) fn close(&mut self, reason: &CloseReason) {
         for (_, subscriber) in std::mem::take(self).subscribers {
             match subscriber.sink {
-                Sink::Queue(queue) => queue.close(),
+                Sink::Queue(queue) | Sink::Consumer(queue) => queue.close(),
                 Sink::Tap(tap) => tap.closed(reason),
             }
         }

@@ -72,9 +72,10 @@ impl Connection {
         Self {}
     }
 
-    /// One attempt to connect and log in: the span `inbound_connect`.
+    /// One attempt to connect and log in: the span `inbound_connect`. `limit` is the configured
+    /// deadline.
     #[inline]
-    pub fn connecting(&self) -> Operation {
+    pub fn connecting(&self, _limit: Duration) -> Operation {
         Operation {}
     }
 

@@ -16,6 +16,7 @@ use super::handlers::{HandlerResult, Index};
 use super::hook::{FailureCause, HandlerFailure, Hook, Missed};
 use super::lanes::{Bounds, Lane, Lanes, Place, Work};
 use super::running::{Counters, add};
+use crate::observe;
 use crate::subscription::{EventStream, Item};
 
 /// After how many items that were there at once other tasks get their turn: on a runtime of one
@@ -37,6 +38,7 @@ struct Turn {
     work: Work,
     /// Which of its handlers is next.
     next: usize,
+    observed: observe::Processing,
 }
 
 /// How a task ended, unless it panicked.
@@ -60,6 +62,9 @@ pub(super) struct Dispatcher {
     failures: Hook<HandlerFailure>,
     counters: Arc<Counters>,
     limits: Limits,
+    observe: observe::Connection,
+    /// What waits, for telemetry.
+    waiting: observe::Level,
 }
 
 impl Dispatcher {
@@ -68,6 +73,7 @@ impl Dispatcher {
         missed: Hook<Missed>,
         failures: Hook<HandlerFailure>,
         limits: Limits,
+        observe: observe::Connection,
     ) -> Self {
         let lanes = Lanes::new(Bounds {
             lanes: limits.lanes,
@@ -84,6 +90,8 @@ impl Dispatcher {
             failures,
             counters: Arc::default(),
             limits,
+            waiting: observe.level("genesis_events_queue_depth", &[]),
+            observe,
         }
     }
 
@@ -118,7 +126,9 @@ impl Dispatcher {
             self.on_item(item);
         }
         drop(stream);
+        let observed = self.observe.operation("consumer.stop", None);
         self.drain().await;
+        observed.succeeded();
     }
 
     /// Handles what is queued, within the deadline.
@@ -189,6 +199,7 @@ impl Dispatcher {
         };
         if handlers.is_empty() {
             add(&self.counters.unmatched, 1);
+            drop(self.observe.processing(&event));
             return;
         }
         let lost = self.lanes.push(Work {
@@ -208,8 +219,13 @@ impl Dispatcher {
             && let Some((place, work)) = self.lanes.pop()
         {
             self.at_work += 1;
-            let next = 0;
-            self.spawn_handler(Box::new(Turn { place, work, next }));
+            let observed = self.observe.processing(&work.event);
+            self.spawn_handler(Box::new(Turn {
+                place,
+                work,
+                next: 0,
+                observed,
+            }));
         }
         let limit = self.limits.handler_timeout;
         if let Some(call) = self.missed.next() {
@@ -234,13 +250,17 @@ impl Dispatcher {
         let call = handler.call.clone();
         let event = turn.work.event.clone();
         let limit = self.limits.handler_timeout;
-        let task = self.tasks.spawn(async move {
+        let name = turn.work.event.name();
+        let labels = [("event.name", name.as_str())];
+        self.observe
+            .count("genesis_consumer_handlers_total", &labels, 1);
+        let task = self.tasks.spawn(turn.observed.run(async move {
             // called inside, so that a panic before its first await is its task's too
             match timeout(limit, async move { call(event).await }).await {
                 Ok(result) => Finished::Handled(result),
                 Err(_) => Finished::TimedOut,
             }
-        });
+        }));
         self.running.insert(task.id(), Task::Handler(turn));
     }
 
@@ -286,6 +306,10 @@ impl Dispatcher {
             }
         };
         add(counter, 1);
+        let name = work.event.name();
+        let labels = [("event.name", name.as_str()), ("error", cause.kind())];
+        self.observe
+            .count("genesis_handler_failures_total", &labels, 1);
         tracing::error!(
             event = %work.event.name(),
             unique_id = work.event.unique_id().as_deref(),
@@ -296,7 +320,8 @@ impl Dispatcher {
         self.failures.tell(HandlerFailure { event, cause });
     }
 
-    fn measure(&self) {
+    fn measure(&mut self) {
+        self.waiting.set(self.lanes.queued() as u64);
         let gauges = [
             (&self.counters.lanes, self.lanes.len()),
             (&self.counters.queued, self.lanes.queued()),

@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use genesis_proto::{Event, EventName};
 
-use crate::client::Client;
+use crate::client::{Client, observe_end};
 use crate::error::Result;
 use crate::filter::HeaderFilter;
+use crate::router::Sink;
 use dispatch::Dispatcher;
 use handlers::{Handler, Index, Selector};
 use hook::Hook;
@@ -297,9 +298,15 @@ impl Consumer {
     /// Safe: the subscription is taken back and nothing runs.
     pub async fn start(self) -> Result<RunningConsumer> {
         let subscription = handlers::subscription(&self.handlers);
-        let stream = self.client.subscribe(subscription).await?;
+        let client = self.client.clone();
+        let observed = client.observe().operation("consumer.start", None);
+        let subscribing = client.subscribe_as(Sink::Consumer, subscription);
+        let subscribed = observed.run(subscribing).await;
+        observe_end(observed, &subscribed);
+        let stream = subscribed?;
         let index = Index::new(self.handlers);
-        let dispatcher = Dispatcher::new(index, self.missed, self.failures, self.limits);
+        let observe = self.client.observe().clone();
+        let dispatcher = Dispatcher::new(index, self.missed, self.failures, self.limits, observe);
         Ok(RunningConsumer::spawn(self.client, stream, dispatcher))
     }
 }

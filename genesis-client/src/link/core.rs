@@ -17,7 +17,9 @@ use crate::client::Common;
 use crate::error::{Error, ErrorKind};
 use crate::ledger::{Ledger, Undo};
 use crate::log::LogRouter;
+use crate::observe;
 use crate::outbound::SocketMode;
+use crate::resync::ChannelSnapshot;
 use crate::router::{Router, SubscriberId};
 use crate::stats::Counters;
 use crate::subscription::Gap;
@@ -38,6 +40,8 @@ enum Pending {
         done: Vec<(SubscriberId, Answer<()>)>,
     },
     Probe,
+    /// After a gap telemetry compares the calls that it counts.
+    Alive,
 }
 
 /// What a refusal of a caller's command undoes.
@@ -58,6 +62,7 @@ pub(crate) struct Core {
     logs: LogRouter,
     waiters: Waiters,
     lag: LagMeter,
+    observe: observe::Reader,
     /// A link without HEARTBEAT is given up.
     pub(super) follows_heartbeat: bool,
     /// Whether executions' events are on the wire.
@@ -79,6 +84,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(common: Arc<Common>, requests: mpsc::UnboundedReceiver<Request>) -> Self {
         let ledger = Ledger::new(common.options.event_format);
+        let observe = common.observe.reader();
         Self {
             common,
             requests,
@@ -89,6 +95,7 @@ impl Core {
             logs: LogRouter::default(),
             waiters: Waiters::default(),
             lag: LagMeter::default(),
+            observe,
             follows_heartbeat: false,
             follows_executions: false,
             last_heard: Instant::now(),
@@ -104,6 +111,7 @@ impl Core {
 
     /// A new link is authenticated: says again what was asked for, and tells of the gap.
     pub(super) fn link_up(&mut self, session: &mut ClientSession, allowed: Allowed) {
+        self.observe.link_up();
         self.last_heard = Instant::now();
         self.last_heartbeat = self.last_heard;
         self.probing = false;
@@ -135,6 +143,7 @@ impl Core {
         own_events: Option<EventSet>,
         linger: Option<Duration>,
     ) {
+        self.observe.link_up();
         self.last_heard = Instant::now();
         self.last_heartbeat = self.last_heard;
         self.ledger.connected(Allowed::default());
@@ -481,6 +490,16 @@ impl Core {
         }
     }
 
+    /// The link is back: calls that telemetry counts may have ended meanwhile.
+    pub(super) fn observe_gap(&mut self, session: &mut ClientSession) {
+        if self.observe.wants_alive()
+            && let Ok(command) = Command::api("show channels as json")
+            && session.submit(&command).is_ok()
+        {
+            self.pending.push_back(Pending::Alive);
+        }
+    }
+
     fn undo(&mut self, then: Then) {
         match then {
             Then::ByHand(undo) => self.ledger.undo(&undo),
@@ -558,6 +577,13 @@ impl Core {
                     let _ = done.send(answer);
                 }
             }
+            Some(Pending::Alive) => {
+                let output = reply.body_bytes().unwrap_or_default();
+                if let Ok(shown) = ChannelSnapshot::from_json(&output) {
+                    let mut uuids = shown.iter().map(|row| row.uuid().to_owned());
+                    self.observe.alive(&mut uuids);
+                }
+            }
             Some(Pending::Probe) | None => {}
         }
     }
@@ -570,6 +596,14 @@ impl Core {
         }
         let awaited = self.waiters.on_event(event, &route);
         let delivered = self.router.deliver(event, &route);
+        if self.observe.is_active() {
+            let routed = observe::Routed {
+                by_channel: delivered.by_channel,
+                to_consumer: delivered.to_consumer,
+                lost: delivered.dropped,
+            };
+            self.observe.event(event, routed);
+        }
         self.pressed |= delivered.pressed;
         self.handed |= delivered.readers > 0;
         if delivered.readers == 0 && !awaited {
@@ -614,9 +648,10 @@ impl Core {
                         let _ = done.send(Err(Error::disconnected(reason, outcome)));
                     }
                 }
-                Pending::Probe => {}
+                Pending::Probe | Pending::Alive => {}
             }
         }
+        self.observe.link_lost();
         self.waiters.link_lost(reason);
         self.router.lost(reason);
     }

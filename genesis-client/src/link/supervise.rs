@@ -9,8 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep};
 
 use super::{Core, Link, Opened};
-use crate::client::LinkState;
+use crate::client::{LinkState, observe_end};
 use crate::error::{Error, ErrorKind};
+use crate::observe;
 use crate::options::{Options, Reconnect};
 use crate::stats::Counters;
 use crate::subscription::Gap;
@@ -19,6 +20,9 @@ use crate::subscription::Gap;
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
+/// A link that is authenticated, and what its user may do.
+pub(crate) type Opening = (Link<Box<dyn Transport>>, Allowed);
+
 type Dialing = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>, Error>> + Send>>;
 
 /// How to reach the switch, again and again.
@@ -26,14 +30,19 @@ pub(crate) struct Connector {
     pub(crate) dial: Box<dyn FnMut() -> Dialing + Send>,
     pub(crate) credentials: Credentials,
     pub(crate) reconnect: Option<Reconnect>,
+    pub(crate) observe: observe::Connection,
 }
 
 impl Connector {
     /// Dials and authenticates, within the connect deadline.
-    pub(crate) async fn connect(
-        &mut self,
-        options: &Options,
-    ) -> Result<(Link<Box<dyn Transport>>, Allowed), Error> {
+    pub(crate) async fn connect(&mut self, options: &Options) -> Result<Opening, Error> {
+        let observed = self.observe.connecting(options.connect_timeout);
+        let opened = observed.run(self.open(options)).await;
+        observe_end(observed, &opened);
+        opened
+    }
+
+    async fn open(&mut self, options: &Options) -> Result<Opening, Error> {
         let deadline = options.connect_timeout;
         let start = Instant::now();
         let io = match tokio::time::timeout(deadline, (self.dial)()).await {
@@ -70,6 +79,7 @@ pub(crate) async fn supervise(
         core.link_up(link.session(), std::mem::take(&mut allowed));
         if let Some((since, reason, attempts)) = gap.take() {
             Counters::add(&core.common.counters.reconnects, 1);
+            core.observe_gap(link.session());
             core.gap(Gap {
                 duration: since.elapsed(),
                 reason,
@@ -105,7 +115,11 @@ pub(crate) async fn supervise(
             }
             attempt = attempt.saturating_add(1);
             tried += 1;
-            match dial_while_down(&mut core, &mut connector).await {
+            let dialled = dial_while_down(&mut core, &mut connector).await;
+            let labels = [("result", outcome_of(dialled.as_ref()))];
+            let observe = &core.common.observe;
+            observe.count("genesis_reconnects_total", &labels, 1);
+            match dialled {
                 None => return core.close(reason),
                 Some(Ok(opened)) => break opened,
                 Some(Err(error)) if error.is_refused_connection() => {
@@ -120,6 +134,19 @@ pub(crate) async fn supervise(
             }
         };
         gap = Some((since, reason, tried));
+    }
+}
+
+/// How an attempt to connect again ended, in a word.
+fn outcome_of(dialled: Option<&Result<Opening, Error>>) -> &'static str {
+    match dialled {
+        None => "closed",
+        Some(Ok(_)) => "connected",
+        Some(Err(error)) => match error.kind() {
+            ErrorKind::Authentication => "auth",
+            ErrorKind::AccessDenied => "rejected",
+            _ => "refused",
+        },
     }
 }
 
@@ -159,7 +186,7 @@ async fn wait_while_down(core: &mut Core, delay: Duration) -> Down {
 async fn dial_while_down(
     core: &mut Core,
     connector: &mut Connector,
-) -> Option<Result<(Link<Box<dyn Transport>>, Allowed), Error>> {
+) -> Option<Result<Opening, Error>> {
     let options = core.common.options.clone();
     let dialing = connector.connect(&options);
     tokio::pin!(dialing);

@@ -17,6 +17,7 @@ use super::{Drain, Session};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inbound::tune;
+use crate::observe::{self, Telemetry};
 use crate::options::Options;
 
 /// How long the switch keeps a `full` socket open after the hangup, so that
@@ -44,6 +45,7 @@ struct Config {
     max_sessions: usize,
     options: Options,
     setup: Setup,
+    telemetry: Telemetry,
 }
 
 /// Builds an [`Outbound`] server.
@@ -76,6 +78,7 @@ impl Outbound {
                     myevents: true,
                     linger: Some(LINGER),
                 },
+                telemetry: Telemetry::default(),
             },
         }
     }
@@ -132,12 +135,14 @@ impl Outbound {
                 }
             };
             if !self.trusts(peer) {
+                self.config.rejected("peer");
                 continue;
             }
             if self.drain.sessions() >= self.config.max_sessions {
                 tracing::warn!(%peer, limit = self.config.max_sessions, "a call was refused: too many sessions");
+                self.config.rejected("limit");
                 if sessions.len() < self.config.max_sessions.saturating_add(TURNED_AWAY_AT_ONCE) {
-                    sessions.spawn(turn_away(stream, peer, self.config.options.clone()));
+                    sessions.spawn(turn_away(stream, peer, self.config.clone()));
                 }
                 continue;
             }
@@ -174,13 +179,15 @@ impl Outbound {
 
 /// Gives a call back, so that the dialplan goes on with its next action. Just closing an `async`
 /// socket would hang the call up, or leave it parked.
-async fn turn_away(stream: TcpStream, peer: SocketAddr, options: Options) {
+async fn turn_away(stream: TcpStream, peer: SocketAddr, config: Arc<Config>) {
     let setup = Setup {
         myevents: false,
         linger: None,
     };
     let polite = async {
-        let session = Session::open(Box::new(stream), Some(peer), options, setup).await?;
+        let options = config.options.clone();
+        let (io, telemetry) = (Box::new(stream), &config.telemetry);
+        let session = Session::open(io, Some(peer), options, setup, telemetry).await?;
         let client = session.client().timeout(TURN_AWAY);
         give_back(&client).await?;
         client.exit().await;
@@ -232,12 +239,14 @@ async fn serve_one<H, F>(
         Some(peer),
         config.options.clone(),
         config.setup,
+        &config.telemetry,
     )
     .await;
     let session = match opened {
         Ok(session) => session,
         Err(error) => {
             tracing::warn!(%error, %peer, "a call could not be taken over");
+            config.failed(&error);
             return;
         }
     };
@@ -246,16 +255,34 @@ async fn serve_one<H, F>(
     entered.live(id, client.clone());
     // a task of its own contains a panic, and a set of one aborts it when the server is dropped
     let mut task = JoinSet::new();
-    task.spawn(handler(session));
+    let observed = client.observe().handling(session.channel_data_event());
+    task.spawn(observed.run(async move { handler(session).await }));
     match task.join_next().await {
-        Some(Ok(Err(error))) => tracing::warn!(%error, %uuid, "the handler of a call failed"),
+        Some(Ok(Err(error))) => {
+            tracing::warn!(%error, %uuid, "the handler of a call failed");
+            observed.failed("error", &error);
+        }
         Some(Err(error)) if error.is_panic() => {
             tracing::error!(%uuid, "the handler of a call panicked");
+            observed.failed("panic", &"the handler panicked");
         }
-        _ => {}
+        _ => observed.succeeded(),
     }
     if client.close_reason().is_none() {
         client.exit().await;
+    }
+}
+
+impl Config {
+    fn rejected(&self, error: &'static str) {
+        let observe = observe::Connection::none(&self.telemetry);
+        observe.count("genesis_sessions_rejected_total", &[("error", error)], 1);
+    }
+
+    fn failed(&self, error: &Error) {
+        let observe = observe::Connection::none(&self.telemetry);
+        let labels = [("type", "outbound"), ("error", error.kind().as_str())];
+        observe.count("genesis_connections_errors_total", &labels, 1);
     }
 }
 
@@ -297,6 +324,13 @@ impl OutboundBuilder {
     /// at the hangup, and events after CHANNEL_HANGUP may be lost. Default 5 s.
     pub fn linger(mut self, time: Option<Duration>) -> Self {
         self.config.setup.linger = time;
+        self
+    }
+
+    /// How sessions are observed, instead of the way that the environment says. It has an effect
+    /// with the feature `otel` only.
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.config.telemetry = telemetry;
         self
     }
 

@@ -17,6 +17,7 @@ use crate::client::{Client, Common, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::execute::Execution;
 use crate::link::{Core, Link, Opened, Transport};
+use crate::observe::{self, Telemetry};
 use crate::options::Options;
 use crate::subscription::{EventStream, Subscription};
 
@@ -68,7 +69,9 @@ impl Session {
         peer: Option<SocketAddr>,
         options: Options,
         setup: Setup,
+        telemetry: &Telemetry,
     ) -> Result<Self> {
+        let observe = observe::Connection::outbound(telemetry, peer);
         let mut link = Link::new(io, ClientSession::outbound(options.limits));
         let reply = match link.open(options.connect_timeout).await? {
             Opened::Outbound(reply) => reply,
@@ -84,7 +87,7 @@ impl Session {
         let uuid = data.unique_id().map(Cow::into_owned).ok_or_else(|| {
             Error::new(ErrorKind::Protocol, "the connect reply names no Unique-ID")
         })?;
-        let common = Arc::new(Common::new(options));
+        let common = Arc::new(Common::new(options, observe));
         common.set_probes(mode.is_async() && mode.is_full());
         // bounded as on an inbound connection
         let (requests, receiver) = mpsc::unbounded_channel();
@@ -131,7 +134,7 @@ impl Session {
             myevents: true,
             linger: Some(super::server::LINGER),
         };
-        Self::open(Box::new(io), None, options, setup).await
+        Self::open(Box::new(io), None, options, setup, &Telemetry::default()).await
     }
 
     /// The connection: everything that a [`Client`] can do, as far as the socket's mode allows.

@@ -90,6 +90,14 @@ impl Execute {
         self.with("Event-UUID", uuid)
     }
 
+    /// The name of the application.
+    pub fn application(&self) -> &str {
+        self.headers
+            .iter()
+            .find(|(name, _)| name == "execute-app-name")
+            .map_or("", |(_, value)| value)
+    }
+
     /// The id set by [`event_uuid`](Self::event_uuid).
     pub fn chosen_event_uuid(&self) -> Option<&str> {
         let found = self
