@@ -76,4 +76,4 @@ pub use dtmf::{Digit, DigitHandlerId, DigitStream};
 pub use error::{Error, ErrorKind, Result};
 pub use follow::Condition;
 pub use genesis_client as client;
-pub use originate::{OriginateOptions, Origination, Pace, Progress};
+pub use originate::{OriginateOptions, Origination, Pace, PreparedOriginate, Progress};

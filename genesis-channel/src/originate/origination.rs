@@ -8,14 +8,13 @@ use genesis_proto::HangupCause;
 use genesis_proto::dial::DialString;
 use genesis_proto::name::{AnswerState, CallState};
 use tokio::sync::{oneshot, watch};
-use uuid::Uuid;
 
 use super::OriginateOptions;
-use super::attempt::{Attempt, Leg, Won};
-use super::legs::{Found, Legs, MARK, stands_for_others};
+use super::attempt::Won;
+use super::legs::Legs;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
-use crate::follow::{self, Tracked};
+use crate::follow::Tracked;
 
 /// How far a call that is being made has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,12 +41,14 @@ pub enum Progress {
 /// ring). [`cancel`](Self::cancel) waits for that.
 #[must_use = "dropping it cancels the call"]
 pub struct Origination {
-    legs: Legs,
-    cancel: watch::Sender<Option<HangupCause>>,
-    cancel_cause: HangupCause,
-    outcome: Option<oneshot::Receiver<Result<Won>>>,
+    pub(super) legs: Legs,
+    pub(super) cancel: watch::Sender<Option<HangupCause>>,
+    pub(super) cancel_cause: HangupCause,
+    /// `None` once it was told.
+    pub(super) accepted: Option<oneshot::Receiver<Result<()>>>,
+    pub(super) outcome: Option<oneshot::Receiver<Result<Won>>>,
     /// Ends when nothing is left of a call that was cancelled.
-    over: watch::Receiver<()>,
+    pub(super) over: watch::Receiver<()>,
 }
 
 impl Channel {
@@ -107,161 +108,11 @@ impl Channel {
         D: TryInto<DialString>,
         Error: From<D::Error>,
     {
-        let dial = dial
-            .try_into()
-            .map_err(|error| Error::from(error).of_argument())?;
-        if let Some(mode) = client.socket_mode()
-            && !mode.is_full()
-        {
-            return Err(Error::mode("originate", "full"));
-        }
-        let Prepared {
-            destination,
-            command,
-            planned,
-            attempts,
-            sessions,
-            mark,
-        } = prepare(dial, &options)?;
-        let mut legs = Vec::with_capacity(planned.len());
-        for (uuid, path) in planned {
-            let following = follow::follow(client, &uuid).await?;
-            legs.push(Leg::new(following, path));
-        }
-        let found = match mark {
-            Some(mark) => Some(Found::by(client, &mark).await?),
-            None => None,
-        };
-        options.pace.wait(client, sessions).await;
-
-        let (cancel, cancelled) = watch::channel(None);
-        let (outcome_sender, outcome) = oneshot::channel();
-        let (over_sender, over) = watch::channel(());
-        let (accepted_sender, accepted) = oneshot::channel();
-        let known = Legs::new(legs.iter().map(|leg| leg.tracked().clone()).collect());
-        // from here on whoever drops this cancels the call
-        let origination = Origination {
-            legs: known.clone(),
-            cancel,
-            cancel_cause: options.cancel_cause.clone(),
-            outcome: Some(outcome),
-            over,
-        };
-        let attempt = Attempt {
-            client: client.clone(),
-            legs,
-            known,
-            found,
-            destination,
-            ring_time: options.timeout.saturating_mul(attempts as u32),
-            cancel: cancelled,
-            cancel_cause: options.cancel_cause,
-            outcome: Some(outcome_sender),
-            _over: over_sender,
-        };
-        tokio::spawn(attempt.run(command, accepted_sender));
-        match accepted.await {
-            Ok(accepted) => accepted.map(|()| origination),
-            // the task ended with its runtime
-            Err(_) => Err(gone()),
-        }
+        let prepared = Self::originate_prepare(client, dial, options).await?;
+        let mut origination = prepared.start();
+        origination.accepted().await?;
+        Ok(origination)
     }
-}
-
-impl OriginateOptions {
-    /// Checks that a call with these options can be made to this dial string, without making it.
-    ///
-    /// # Errors
-    ///
-    /// The error that [`Channel::originate`] would end with before anything is sent.
-    pub fn check(&self, dial: &DialString) -> Result<()> {
-        prepare(dial.clone(), self).map(drop)
-    }
-}
-
-/// A call that can be sent.
-struct Prepared {
-    destination: String,
-    command: String,
-    /// The UUID and the name of each leg that is known beforehand.
-    planned: Vec<(String, String)>,
-    attempts: usize,
-    /// What it takes of the switch's sessions.
-    sessions: usize,
-    /// What the other legs are found by, if there may be others.
-    mark: Option<String>,
-}
-
-fn prepare(dial: DialString, options: &OriginateOptions) -> Result<Prepared> {
-    // what variables hold stays out of errors and logs
-    let destination = dial.endpoints();
-    let mut originate = options.build(dial)?;
-    let plan = plan(originate.dial_string(), options)?;
-    let mark = Uuid::new_v4().to_string();
-    let mut planned = Vec::with_capacity(plan.len());
-    let mut others = false;
-    for (at, leg) in plan.into_iter().enumerate() {
-        let dial = originate.dial_string_mut();
-        match leg.uuid {
-            Some(uuid) => {
-                dial.set_leg_variable(at, "origination_uuid", &uuid)?;
-                planned.push((uuid, leg.path));
-            }
-            None => {
-                dial.set_leg_variable(at, MARK, &mark)?;
-                others = true;
-            }
-        }
-    }
-    let legs = || originate.dial_string().legs();
-    let attempts = legs().map(|leg| leg.attempt()).max().unwrap_or(0) + 1;
-    // a loopback has two ends
-    let loopback = |kind: &str| kind.eq_ignore_ascii_case("loopback");
-    let sessions = legs().map(|leg| 1 + usize::from(loopback(leg.leg().endpoint().kind())));
-    Ok(Prepared {
-        destination,
-        command: format!("originate {}", originate.to_args()?),
-        planned,
-        attempts,
-        sessions: sessions.sum(),
-        mark: others.then_some(mark),
-    })
-}
-
-/// A leg as the dial string has it.
-struct PlannedLeg {
-    /// `None`: it may be several legs, which choose for themselves.
-    uuid: Option<String>,
-    path: String,
-}
-
-fn plan(dial: &DialString, options: &OriginateOptions) -> Result<Vec<PlannedLeg>> {
-    let count = dial.leg_count();
-    if options.uuid.is_some() && count > 1 {
-        return Err(Error::invalid(
-            "a Unique-ID was chosen for a dial string of several legs; write \
-             [origination_uuid=…] before each leg instead",
-        ));
-    }
-    let mut planned: Vec<PlannedLeg> = Vec::with_capacity(count);
-    for view in dial.legs() {
-        let endpoint = view.leg().endpoint();
-        let given = view.variable("origination_uuid").map(str::to_owned);
-        let chosen = || (!stands_for_others(endpoint)).then(|| Uuid::new_v4().to_string());
-        let uuid = options.uuid.clone().or(given).or_else(chosen);
-        if let Some(uuid) = &uuid
-            && planned
-                .iter()
-                .any(|other| other.uuid.as_ref() == Some(uuid))
-        {
-            return Err(Error::invalid(format!(
-                "two legs have the Unique-ID {uuid}; the second would fail: choose one for each"
-            )));
-        }
-        let path = endpoint.as_str().to_owned();
-        planned.push(PlannedLeg { uuid, path });
-    }
-    Ok(planned)
 }
 
 fn gone() -> Error {
@@ -319,6 +170,26 @@ impl Origination {
         ended.collect()
     }
 
+    /// Waits until the switch has accepted the command.
+    ///
+    /// # Errors
+    ///
+    /// The switch refused the command; the connection was lost, with whether it had been sent. Told
+    /// once; after that [`answered`](Self::answered) gives an error.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it may be called again.
+    pub async fn accepted(&mut self) -> Result<()> {
+        let Some(accepted) = &mut self.accepted else {
+            return Ok(());
+        };
+        let result = accepted.await;
+        self.accepted = None;
+        // without an answer the task ended with its runtime
+        result.unwrap_or_else(|_| Err(gone()))
+    }
+
     /// Waits until a leg is answered (or has early media, if that counts) and gives its channel.
     ///
     /// A link that is lost and made again does not end the wait: what the switch then shows of the
@@ -332,6 +203,7 @@ impl Origination {
     ///
     /// Safe: it may be called again. Once it has given a channel or an error, it gives an error.
     pub async fn answered(&mut self) -> Result<Channel> {
+        self.accepted().await?;
         let Some(outcome) = &mut self.outcome else {
             return Err(Error::invalid(
                 "what became of this call has been told already",
