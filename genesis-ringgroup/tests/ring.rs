@@ -121,6 +121,58 @@ async fn a_delayed_destination_rings_later_or_not_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ring_does_not_wait_for_a_turn_that_cannot_come() {
+    for mode in RingMode::ALL {
+        let sim = switch().await;
+        let client = connect(&sim).await;
+        let never = Destination::new("sim/answer").delay(seconds(60));
+        let group = RingGroup::new(["sim/busy?after=2s"]).destination(never);
+        let group = group.destination("sim/reject").mode(*mode);
+        let ring = soon(group.ring(&client)).await.unwrap();
+        let expected = [
+            Outcome::Failed(HangupCause::UserBusy),
+            Outcome::NotTried,
+            Outcome::Failed(HangupCause::CallRejected),
+        ];
+        assert_eq!(outcomes(&ring), expected, "{mode}");
+        let lasted = ring.duration();
+        assert!(lasted >= seconds(2) && lasted < seconds(3), "{lasted:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_before_the_command_left_calls_nobody() {
+    for mode in [RingMode::Parallel, RingMode::Balancing] {
+        let sim = switch().await;
+        let client = connect(&sim).await;
+        let balancer = MemoryBalancer::new();
+        let group = RingGroup::new(["sim/answer", "sim/no_answer"])
+            .mode(mode)
+            .balancer(Arc::new(balancer.clone()));
+        let mut seen = Seen::of(&sim);
+        sim.faults().update(|plan| plan.reply_delay = Some(ms(200)));
+        // the pace is asked for first (only once), then the events of the legs
+        for (pace, after) in [
+            (Pace::Unlimited, 100),
+            (Pace::OfTheSwitch, 100),
+            (Pace::OfTheSwitch, 300),
+        ] {
+            let group = group.clone().pace(pace);
+            let ringing = group.start(&client).unwrap();
+            tokio::time::sleep(ms(after)).await;
+            ringing.cancel().await.unwrap();
+            tokio::time::sleep(seconds(5)).await;
+        }
+        let group = group.pace(Pace::Unlimited);
+        let dropped = tokio::time::timeout(ms(100), group.ring(&client)).await;
+        assert!(dropped.is_err());
+        tokio::time::sleep(seconds(5)).await;
+        assert_eq!(seen.created(), 0, "{mode}");
+        assert_eq!(balancer.snapshot().total(), 0, "{mode}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hundred_destinations_keep_to_what_the_switch_allows() {
     let sim = switch().await;
     let client = connect(&sim).await;

@@ -1,6 +1,5 @@
 //! One destination being called.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,37 +74,13 @@ impl Shared {
     }
 }
 
-type Starting = Pin<Box<dyn Future<Output = genesis_channel::Result<Origination>> + Send>>;
-
-/// What is left of a call that nobody wants any more.
-pub(super) enum Left {
-    /// The command may have been sent.
-    Starting(Starting),
-    Ringing(Origination),
-}
-
-impl Left {
-    /// Hangs up what there is, and gives the legs that could not be.
-    pub(super) async fn hang_up(self, cause: HangupCause) -> Vec<String> {
-        let origination = match self {
-            Self::Ringing(origination) => Ok(origination),
-            Self::Starting(starting) => starting.await,
-        };
-        let cancelled = match origination {
-            Ok(origination) => origination.cancel(Some(cause)).await,
-            Err(error) => Err(error),
-        };
-        cancelled.map_or_else(|error| error.may_still_ring().to_vec(), |()| Vec::new())
-    }
-}
-
 /// How a call ended.
 pub(super) enum End {
     Answered(Channel),
     /// Nothing is left of it.
     Over(Outcome),
     /// It is to be hung up.
-    HangUp(Outcome, Left),
+    HangUp(Outcome, Origination),
     /// The connection was lost for good.
     Broken(genesis_channel::Error),
 }
@@ -115,6 +90,12 @@ pub(super) struct Called {
     pub(super) report: Report,
     pub(super) load: Option<Load>,
     pub(super) end: End,
+}
+
+/// Hangs up what there is of a call, and gives the legs that could not be.
+pub(super) async fn hang_up(call: Origination, cause: HangupCause) -> Vec<String> {
+    let cancelled = call.cancel(Some(cause)).await;
+    cancelled.map_or_else(|error| error.may_still_ring().to_vec(), |()| Vec::new())
 }
 
 /// Calls one destination until it answers, fails, its time is up, or the ring ends. Without
@@ -138,10 +119,14 @@ async fn run(
     not_before: Option<Instant>,
     mut shared: Shared,
 ) -> End {
+    // a ring in which all others have failed does not wait for it
+    let Some(not_before) = not_before else {
+        return End::Over(Outcome::NotTried);
+    };
     let client = shared.client.clone();
     let mut stop = shared.stop.clone();
     let turn = async {
-        sleep_until(not_before).await;
+        tokio::time::sleep_until(not_before).await;
         client.ready().await?;
         shared.pace.wait(&client, plan.legs).await;
         Ok::<_, genesis_client::Error>(())
@@ -153,13 +138,13 @@ async fn run(
             return End::Broken(error.into());
         },
     }
-    let called = Instant::now();
-    report.called_after = Some(called - shared.began);
-    let end = match start(plan, &mut shared).await {
+    let end = match start(report, plan, &mut shared).await {
         Ok(origination) => answered(report, plan, &mut shared, origination).await,
         Err(end) => end,
     };
-    report.duration = called.elapsed();
+    if let Some(after) = report.called_after {
+        report.duration = shared.began.elapsed().saturating_sub(after);
+    }
     end
 }
 
@@ -169,32 +154,45 @@ async fn stopped(stop: &mut watch::Receiver<Option<Stop>>) -> Stop {
     stop.ok().and_then(|stop| *stop).unwrap_or(Stop::GivenUp)
 }
 
-/// Has the switch take the call.
-async fn start(plan: &Plan, shared: &mut Shared) -> Result<Origination, End> {
+/// Has the switch take the call. If the ring ends before the command left, it is not sent.
+async fn start(report: &mut Report, plan: &Plan, shared: &mut Shared) -> Result<Origination, End> {
     loop {
         let left = shared.deadline.saturating_duration_since(Instant::now());
         let time = plan.timeout.map_or(left, |own| own.min(left));
         let options = plan.options.clone().timeout(time + MARGIN);
-        let (client, dial) = (shared.client.clone(), plan.dial.clone());
-        let mut starting: Starting =
-            Box::pin(async move { Channel::originate_start(&client, dial, options).await });
-        let error = tokio::select! {
+        let prepared = tokio::select! {
             biased;
-            stop = stopped(&mut shared.stop) => {
-                return Err(End::HangUp(stop.outcome(), Left::Starting(starting)));
+            _ = stopped(&mut shared.stop) => return Err(End::Over(Outcome::NotTried)),
+            prepared = Channel::originate_prepare(&shared.client, plan.dial.clone(), options) => {
+                prepared
             }
-            started = &mut starting => match started {
-                Ok(origination) => return Ok(origination),
-                Err(error) => error,
-            },
+        };
+        let error = match prepared {
+            Ok(prepared) => {
+                report.called_after = Some(shared.began.elapsed());
+                let mut origination = prepared.start();
+                tokio::select! {
+                    biased;
+                    stop = stopped(&mut shared.stop) => {
+                        report.uuids = origination.uuids();
+                        return Err(End::HangUp(stop.outcome(), origination));
+                    }
+                    accepted = origination.accepted() => match accepted {
+                        Ok(()) => return Ok(origination),
+                        Err(error) => error,
+                    },
+                }
+            }
+            Err(error) => error,
         };
         if *error.kind() != ErrorKind::Disconnected(Sent::NotSent) {
             return Err(failed(error, &shared.client));
         }
         // it was not sent, so the next link may have it
+        report.called_after = None;
         tokio::select! {
             biased;
-            stop = stopped(&mut shared.stop) => return Err(End::Over(stop.outcome())),
+            _ = stopped(&mut shared.stop) => return Err(End::Over(Outcome::NotTried)),
             ready = shared.client.ready() => if ready.is_err() {
                 return Err(End::Broken(error));
             },
@@ -227,11 +225,11 @@ async fn answered(
         tokio::select! {
             biased;
             stop = stopped(&mut shared.stop) => {
-                return End::HangUp(stop.outcome(), Left::Ringing(origination));
+                return End::HangUp(stop.outcome(), origination);
             }
             answered = origination.answered() => break answered,
             () = sleep_until(until) => {
-                return End::HangUp(Outcome::TimedOut, Left::Ringing(origination));
+                return End::HangUp(Outcome::TimedOut, origination);
             }
             now = changed => {
                 progress = now;

@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::call::{Called, End, Plan, Shared, Stop, call};
+use super::call::{Called, End, Plan, Shared, Stop, call, hang_up};
 use super::mode::Order;
 use super::outcome::{GIVEN_UP, Outcome, Report};
 use super::ringing::{Decided, Gone, RingStep};
@@ -205,11 +205,11 @@ impl State {
                 (Outcome::Answered, Some(Verdict::Won(Box::new(winner))))
             }
             End::Over(outcome) => (outcome, None),
-            End::HangUp(outcome, left) => {
+            End::HangUp(outcome, call) => {
                 let cause = outcome.hangup_cause(&shared.loser_cause);
                 report.cause = Some(cause.clone());
                 self.leaving.spawn(async move {
-                    let legs = left.hang_up(cause).await;
+                    let legs = hang_up(call, cause).await;
                     if let Some(load) = load {
                         // what cannot be given back now is given back later
                         let _ = load.release().await;

@@ -4,7 +4,7 @@
 //! RingGroup::ring ── checks everything, then hands over to
 //!   Driver ── one task per ring: whose turn it is, the time of the ring, who has won
 //!     call ── one future per destination: its delay, its pace, its originate, its time
-//!   Left ── whoever did not win, being hung up after the result was told
+//!   hang_up ── one future per destination that did not win, after the result was told
 //! Ringing ── the caller's handle: dropping it gives the ring up
 //! ```
 //!
