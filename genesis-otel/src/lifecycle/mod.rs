@@ -1,0 +1,325 @@
+//! What the events of a connection mean: `freeswitch.*` spans, and the metrics that events feed.
+
+mod channels;
+mod counting;
+mod facts;
+mod observers;
+mod plan;
+mod spans;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use genesis_proto::Event;
+use opentelemetry::Context;
+use opentelemetry::global::BoxedTracer;
+use opentelemetry::trace::{Span as _, SpanContext, TraceContextExt, Tracer};
+
+use channels::{Known, Update};
+use facts::Facts;
+pub(crate) use observers::Observers;
+use observers::Switch;
+pub(crate) use plan::Plans;
+
+use crate::config::{Subject, Telemetry};
+use crate::metering::Meter;
+use crate::processing::Processing;
+use crate::vocabulary::spans::PROCESS_EVENT;
+
+/// The events of one connection as spans and metrics.
+///
+/// Give it every event that the connection delivers, in order. It looks for a tracer provider and
+/// a recorder once, when it is made: make one per connection, so that what is installed late is
+/// used by the next. With nothing installed an event costs one branch and no allocation.
+///
+/// What is remembered of a channel (its Call-ID, its name, its trace, whether it counts as active)
+/// is bounded by [`max_channels`](crate::TelemetryBuilder::max_channels) and shared by all
+/// connections to a switch whose telemetry are clones of one [`Telemetry`]: an event that several
+/// of them deliver becomes one span and is counted once by the metrics about calls.
+///
+/// # One call, one trace
+///
+/// The trace of a channel is fixed with its first span: by the channel variable
+/// [`traceparent`](crate::traceparent), else it is the trace of the leg that originated it, else a
+/// new one. That first span is the parent of the others. Channels that meet later, by a bridge or a
+/// transfer, get links to each other.
+///
+/// ```
+/// use genesis_otel::{Lifecycle, Telemetry};
+/// use genesis_proto::{Event, EventName};
+///
+/// let mut lifecycle = Lifecycle::new(&Telemetry::default());
+/// let event = Event::builder(EventName::ChannelCreate).header("Unique-ID", "7f4d")?.build();
+/// lifecycle.on_event(&event);
+/// # Ok::<(), genesis_proto::Error>(())
+/// ```
+pub struct Lifecycle {
+    telemetry: Telemetry,
+    /// Nothing once it has shown that nobody listens.
+    tracer: Option<BoxedTracer>,
+    meter: Option<Meter>,
+    switch: Option<Joined>,
+    /// Another switch may be at the other end.
+    look_again: bool,
+    /// The smallest difference between our clock and the switch's that was seen, in microseconds.
+    skew: Option<i128>,
+}
+
+struct Joined {
+    core: Box<str>,
+    switch: Arc<Switch>,
+}
+
+impl Lifecycle {
+    /// For a new connection.
+    #[must_use]
+    pub fn new(telemetry: &Telemetry) -> Self {
+        Self {
+            telemetry: telemetry.clone(),
+            tracer: Some(telemetry.tracer()),
+            meter: Meter::new(telemetry),
+            switch: None,
+            look_again: false,
+            skew: None,
+        }
+    }
+
+    /// Says what the connection's own span has shown: if it is not valid, there is no provider,
+    /// and no further span is tried. Without this the first event finds out.
+    pub fn probed(&mut self, span: &SpanContext) {
+        if !span.is_valid() {
+            self.tracer = None;
+        }
+    }
+
+    /// Whether anybody listens.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.tracer.is_some() || self.meter.is_some()
+    }
+
+    /// Takes an event in.
+    pub fn on_event(&mut self, event: &Event) {
+        if self.is_active() {
+            self.on_event_at(event, SystemTime::now());
+        }
+    }
+
+    /// Takes an event in that was read at `now`.
+    pub fn on_event_at(&mut self, event: &Event, now: SystemTime) {
+        if !self.is_active() {
+            return;
+        }
+        let facts = Facts::read(event);
+        self.count_received(&facts);
+        self.measure_lag(&facts, now);
+        self.join(facts.core.as_deref());
+        let Some(update) = self.take_in(&facts) else {
+            return;
+        };
+        self.count(&facts, &update);
+        self.trace(&facts, update.known);
+    }
+
+    /// The span `process_event` for an event that is about to be handled, and the time that takes.
+    /// The span is a child of the channel's, if there is one, and has the headers as attributes.
+    pub fn process(&mut self, event: &Event) -> Processing {
+        let mut processing = Processing {
+            context: None,
+            took: None,
+        };
+        if !self.is_active() {
+            return processing;
+        }
+        let name = event.name();
+        if let Some(meter) = &mut self.meter {
+            let label = self.telemetry.shared().sets.events.slot(name.as_str());
+            let histogram = meter.handle(|tables| &mut tables.processing, &[label]);
+            processing.took = Some((histogram, Instant::now()));
+        }
+        if self.tracer.is_some() && !self.is_excluded(event, name.as_str()) {
+            processing.context = self.process_span(event);
+        }
+        processing
+    }
+
+    /// Says which channels there are, after events were missed: `alive` is what `show channels`
+    /// lists. Channels that have ended meanwhile no longer count as active, and their duration is
+    /// not known; those that are new count from their next event on.
+    pub fn after_gap<S: BuildHasher>(&mut self, alive: &HashSet<String, S>) {
+        self.look_again = true;
+        let Some(joined) = &self.switch else {
+            return;
+        };
+        let steps = joined
+            .switch
+            .state()
+            .channels
+            .retain(|uuid| alive.contains(uuid));
+        self.step_active(&steps);
+    }
+
+    /// Finds the memory of the switch. Its `Core-UUID` is taken from the first event that has one,
+    /// and again after a gap: no event can move a connection to another switch in between.
+    fn join(&mut self, core: Option<&str>) {
+        let core = core.unwrap_or_default();
+        if let Some(joined) = &self.switch {
+            let settled = !self.look_again && !joined.core.is_empty();
+            if settled || core.is_empty() {
+                return;
+            }
+            self.look_again = false;
+            if *joined.core == *core {
+                return;
+            }
+        }
+        self.look_again = false;
+        self.leave();
+        let shared = self.telemetry.shared();
+        let switch = if core.is_empty() {
+            Arc::new(Switch::new(shared.max_channels))
+        } else {
+            shared.observers.join(core, shared.max_channels)
+        };
+        self.switch = Some(Joined {
+            core: core.into(),
+            switch,
+        });
+    }
+
+    /// Leaves the switch; the last one to do so takes its channels off the count.
+    fn leave(&mut self) {
+        let Some(joined) = self.switch.take() else {
+            return;
+        };
+        if let Some(switch) = Arc::into_inner(joined.switch) {
+            let steps = switch.state().channels.retain(|_| false);
+            self.step_active(&steps);
+        }
+    }
+
+    /// Remembers what the event says of its channel; nothing if another connection has delivered
+    /// it already.
+    fn take_in(&mut self, facts: &Facts<'_>) -> Option<Update> {
+        let shared = self.telemetry.shared();
+        let Some(joined) = &self.switch else {
+            return Some(Update::default());
+        };
+        let mut state = joined.switch.state();
+        let is_new = state.is_new(facts.sequence);
+        is_new.then(|| state.channels.update(facts, &shared.sets))
+    }
+
+    fn is_excluded(&self, event: &Event, name: &str) -> bool {
+        let subclass = || event.subclass();
+        self.telemetry.excludes_event(name)
+            || (name == "CUSTOM"
+                && subclass().is_some_and(|subclass| self.telemetry.excludes_event(&subclass)))
+    }
+
+    fn trace(&mut self, facts: &Facts<'_>, known: Known) {
+        let shared = self.telemetry.shared();
+        let Some(tracer) = &self.tracer else {
+            return;
+        };
+        let Some(plan) = shared.plans.of(facts.kind()) else {
+            return;
+        };
+        let wanted = if plan.span.is_of_a_channel() {
+            shared.lifecycle
+        } else {
+            shared.subclasses
+        };
+        if !wanted || self.is_excluded(facts.event, &facts.name) {
+            return;
+        }
+        let other = self.other_root(facts, known.parent.as_ref());
+        match spans::emit(&self.telemetry, tracer, plan, facts, &known, other) {
+            Some(root) if !known.has_root => self.set_root(facts.uuid.as_deref(), root),
+            Some(_) => {}
+            None => self.tracer = None,
+        }
+    }
+
+    /// The span of the channel that this one meets with this event, if it is in another trace.
+    fn other_root(&self, facts: &Facts<'_>, own: Option<&SpanContext>) -> Option<SpanContext> {
+        let other = spans::meets(facts)?;
+        let joined = self.switch.as_ref()?;
+        let root = joined.switch.state().channels.root(&other)?;
+        let same = own.is_some_and(|own| own.trace_id() == root.trace_id());
+        (!same).then_some(root)
+    }
+
+    fn set_root(&self, uuid: Option<&str>, root: SpanContext) {
+        if let (Some(joined), Some(uuid)) = (&self.switch, uuid) {
+            joined.switch.state().channels.set_root(uuid, root);
+        }
+    }
+
+    fn process_span(&mut self, event: &Event) -> Option<Context> {
+        let tracer = self.tracer.as_ref()?;
+        let parent = self.switch.as_ref().and_then(|joined| {
+            let uuid = event.unique_id()?;
+            joined.switch.state().channels.root(&uuid)
+        });
+        let context = spans::below(parent.as_ref());
+        let builder = tracer
+            .span_builder(PROCESS_EVENT.name)
+            .with_kind(PROCESS_EVENT.kind.into());
+        let mut span = tracer.build_with_context(builder, &context);
+        if !spans::is_real(span.span_context(), parent.as_ref()) {
+            self.tracer = None;
+            return None;
+        }
+        if !span.is_recording() {
+            return Some(context.with_span(span));
+        }
+        span.set_attributes(self.telemetry.event_attributes(event));
+        let subject = Subject::Event {
+            span: PROCESS_EVENT.name,
+            event,
+        };
+        spans::apply_details(&self.telemetry, &mut span, subject);
+        let context = context.with_span(span);
+        self.telemetry
+            .shared()
+            .callbacks
+            .event(&context.span(), event);
+        Some(context)
+    }
+
+    /// The age of the event beyond the smallest that was seen: the clocks of the switch and of this
+    /// machine need not agree.
+    fn measure_lag(&mut self, facts: &Facts<'_>, now: SystemTime) {
+        let (Some(meter), Some(made)) = (&mut self.meter, facts.timestamp) else {
+            return;
+        };
+        let Ok(now) = now.duration_since(UNIX_EPOCH) else {
+            return;
+        };
+        let age = now.as_micros() as i128 - i128::from(made);
+        let skew = *self
+            .skew
+            .insert(self.skew.map_or(age, |skew| skew.min(age)));
+        meter.set(|tables| &mut tables.lag, &[], (age - skew) as f64 / 1e6);
+    }
+}
+
+impl Drop for Lifecycle {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl fmt::Debug for Lifecycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lifecycle")
+            .field("spans", &self.tracer.is_some())
+            .field("metrics", &self.meter.is_some())
+            .field("switch", &self.switch.as_ref().map(|joined| &joined.core))
+            .finish_non_exhaustive()
+    }
+}

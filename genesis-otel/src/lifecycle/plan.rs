@@ -1,0 +1,52 @@
+//! Which event becomes which span, worked out once.
+
+use std::collections::HashMap;
+
+use crate::vocabulary::sources::{self, Source};
+use crate::vocabulary::{Span, spans};
+
+/// A span and where its attributes come from.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) span: &'static Span,
+    pub(crate) attributes: Vec<&'static Source>,
+}
+
+/// By `Event-Name`, or by subclass of CUSTOM.
+#[derive(Debug)]
+pub(crate) struct Plans(HashMap<&'static str, Plan>);
+
+impl Plans {
+    pub(crate) fn new() -> Self {
+        let mut plans = HashMap::new();
+        for span in spans::ALL {
+            for &from in span.from {
+                plans.insert(from, Plan::new(span));
+            }
+        }
+        Self(plans)
+    }
+
+    pub(crate) fn of(&self, kind: &str) -> Option<&Plan> {
+        self.0.get(kind)
+    }
+}
+
+impl Plan {
+    fn new(span: &'static Span) -> Self {
+        let also: &[&str] = if span.is_of_a_channel() {
+            spans::OF_A_CHANNEL
+        } else {
+            &[]
+        };
+        let names = span.always.iter().chain(span.when).chain(also);
+        let mut attributes: Vec<&'static Source> = Vec::new();
+        for name in names.flat_map(|name| sources::expand(name)) {
+            let known = attributes.iter().any(|source| source.attribute == name);
+            if let (false, Some(source)) = (known, sources::of(name)) {
+                attributes.push(source);
+            }
+        }
+        Self { span, attributes }
+    }
+}

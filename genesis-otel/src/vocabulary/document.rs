@@ -1,0 +1,158 @@
+//! The document of all signals, made of the tables.
+
+use std::fmt::Write;
+
+use super::{Instrument, Kind, Metric, Span, metrics, sources, spans};
+
+/// `SIGNALS.md`: every span and every metric, and where their attributes come from.
+#[must_use]
+pub fn signals_document() -> String {
+    let mut out = String::from(
+        "# Signals\n\n\
+         Made of the table in `genesis_otel::vocabulary`; do not edit it by hand:\n\
+         `GENESIS_WRITE_SIGNALS=1 cargo test -p genesis-otel signals` writes it anew.\n\n\
+         Attributes in *italics* are there when they are known.\n\n## Spans\n",
+    );
+    for span in spans::ALL {
+        write_span(&mut out, span);
+    }
+    out.push_str("\nEvery span of a channel's life also carries, once it is known: ");
+    out.push_str(&list(spans::OF_A_CHANNEL, "`"));
+    out.push_str(".\n\n## Where attributes come from\n\n| attribute | source |\n|---|---|\n");
+    for source in sources::ALL {
+        let header = match source.header {
+            "" => String::new(),
+            header => format!("`{header}`"),
+        };
+        let joint = if header.is_empty() || source.note.is_empty() {
+            ""
+        } else {
+            "; "
+        };
+        line(
+            &mut out,
+            &[
+                &format!("`{}`", source.attribute),
+                &format!("{header}{joint}{}", source.note),
+            ],
+        );
+    }
+    out.push_str("\n## Metrics\n\n| metric | type | labels | what it tells |\n|---|---|---|---|\n");
+    for metric in metrics::ALL {
+        write_metric(&mut out, metric);
+    }
+    out.push_str(
+        "\nA label takes one of a closed set of values, else `other`. One `Telemetry` makes fewer \
+         than 2,000 series,\nwhatever arrives. Labels in *italics* are there when the event or the \
+         operation says so.\n",
+    );
+    out
+}
+
+fn write_span(out: &mut String, span: &Span) {
+    let kind = match span.kind {
+        Kind::Client => ", CLIENT",
+        Kind::Server => ", SERVER",
+        Kind::Consumer => ", CONSUMER",
+        Kind::Internal => "",
+    };
+    // writing to a String cannot fail
+    let _ = write!(
+        out,
+        "\n### `{}`\n\n{} ({}{kind})",
+        span.name, span.description, span.component
+    );
+    if let Some(parent) = span.parent {
+        let _ = write!(out, ", child of `{parent}`");
+    }
+    out.push_str("\n\n");
+    let when: Vec<String> = span.when.iter().map(|name| format!("*`{name}`*")).collect();
+    let mut attributes: Vec<String> = span.always.iter().map(|name| format!("`{name}`")).collect();
+    attributes.extend(when);
+    let items = [
+        ("from", list(span.from, "`")),
+        ("attributes", attributes.join(", ")),
+        ("events", list(span.events, "`")),
+    ];
+    for (what, text) in items.iter().filter(|(_, text)| !text.is_empty()) {
+        let _ = writeln!(out, "- {what}: {text}");
+    }
+}
+
+fn write_metric(out: &mut String, metric: &Metric) {
+    let kind = match metric.instrument {
+        Instrument::Counter => "counter",
+        Instrument::Gauge => "gauge",
+        Instrument::Histogram => "histogram",
+    };
+    let kind = if metric.unit.is_some() {
+        format!("{kind}, seconds")
+    } else {
+        kind.to_owned()
+    };
+    let mut labels: Vec<String> = metric
+        .labels
+        .iter()
+        .map(|label| format!("`{label}`"))
+        .collect();
+    labels.extend(metric.when.iter().map(|label| format!("*`{label}`*")));
+    line(
+        out,
+        &[
+            &format!("`{}`", metric.name),
+            &kind,
+            &labels.join(", "),
+            metric.description,
+        ],
+    );
+}
+
+fn line(out: &mut String, cells: &[&str]) {
+    for cell in cells {
+        out.push_str("| ");
+        out.push_str(cell);
+        out.push(' ');
+    }
+    out.push_str("|\n");
+}
+
+fn list(names: &[&str], quote: &str) -> String {
+    let names: Vec<String> = names
+        .iter()
+        .map(|name| format!("{quote}{name}{quote}"))
+        .collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn signals_document_is_up_to_date() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SIGNALS.md");
+        let document = signals_document();
+        if std::env::var_os("GENESIS_WRITE_SIGNALS").is_some() {
+            fs::write(&path, &document).unwrap();
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            written == document,
+            "SIGNALS.md is not what the table says: run this test with GENESIS_WRITE_SIGNALS=1"
+        );
+    }
+
+    #[test]
+    fn every_signal_is_in_it() {
+        let document = signals_document();
+        for span in spans::ALL {
+            assert!(document.contains(&format!("### `{}`", span.name)));
+        }
+        for metric in metrics::ALL {
+            assert!(document.contains(&format!("| `{}` |", metric.name)));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The values that labels can have.
+//!
+//! A label takes one of a closed set, or [`OTHER`]: free text, UUIDs and numbers go on spans.
+
+use std::time::Duration;
+
+use genesis_proto::name::{AnswerState, CallDirection, ChannelState, EventName, HangupCause};
+
+/// What a value becomes that is not in its set.
+pub const OTHER: &str = "other";
+
+pub use super::lists::*;
+
+/// A configured limit, rounded up to seconds that stand in [`DURATIONS`].
+///
+/// ```
+/// use std::time::Duration;
+/// use genesis_otel::vocabulary::values::duration;
+///
+/// assert_eq!(duration(Duration::from_millis(300)), "1");
+/// assert_eq!(duration(Duration::from_secs(21)), "30");
+/// assert_eq!(duration(Duration::from_secs(3600)), "more");
+/// ```
+#[must_use]
+pub fn duration(limit: Duration) -> &'static str {
+    for (seconds, text) in [1, 2, 5, 10, 20, 30, 60, 120, 300]
+        .into_iter()
+        .zip(DURATIONS)
+    {
+        if limit <= Duration::from_secs(seconds) {
+            return text;
+        }
+    }
+    "more"
+}
+
+/// `true` or `false`.
+#[must_use]
+pub fn bool(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+/// A closed set with numbers: a value is a small integer, so that handles are found fast.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    sorted: Box<[&'static str]>,
+}
+
+/// One value of a [`Closed`] set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// 0 for an absent label, 1 for `other`, then the values.
+    pub(crate) number: u16,
+    /// Nothing for an absent label.
+    pub(crate) text: Option<&'static str>,
+}
+
+impl Slot {
+    pub(crate) const ABSENT: Self = Self {
+        number: 0,
+        text: None,
+    };
+    pub(crate) const OTHER: Self = Self {
+        number: 1,
+        text: Some(OTHER),
+    };
+}
+
+impl Closed {
+    fn new(values: impl IntoIterator<Item = &'static str>) -> Self {
+        let mut sorted: Vec<&'static str> = values.into_iter().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        Self {
+            sorted: sorted.into(),
+        }
+    }
+
+    pub(crate) fn slot(&self, value: &str) -> Slot {
+        match self.sorted.binary_search(&value) {
+            Ok(at) => Slot {
+                number: u16::try_from(at + 2).unwrap_or(1),
+                text: Some(self.sorted[at]),
+            },
+            Err(_) => Slot::OTHER,
+        }
+    }
+
+    pub(crate) fn optional(&self, value: Option<&str>) -> Slot {
+        value.map_or(Slot::ABSENT, |value| self.slot(value))
+    }
+}
+
+/// Every closed set that an event can reach.
+#[derive(Debug)]
+pub(crate) struct Sets {
+    pub(crate) events: Closed,
+    pub(crate) subclasses: Closed,
+    pub(crate) directions: Closed,
+    pub(crate) channel_states: Closed,
+    pub(crate) answer_states: Closed,
+    pub(crate) causes: Closed,
+    pub(crate) q850: Closed,
+    pub(crate) codecs: Closed,
+    pub(crate) applications: Closed,
+    pub(crate) application_results: Closed,
+    pub(crate) bridge_results: Closed,
+    pub(crate) digits: Closed,
+    pub(crate) transfer_types: Closed,
+    pub(crate) transfer_roles: Closed,
+}
+
+impl Sets {
+    pub(crate) fn new() -> Self {
+        let of = |values: &'static [&'static str]| Closed::new(values.iter().copied());
+        Self {
+            events: Closed::new(EventName::ALL_KNOWN.iter().map(EventName::as_str)),
+            subclasses: of(SUBCLASSES),
+            directions: Closed::new(CallDirection::ALL_KNOWN.iter().map(CallDirection::as_str)),
+            channel_states: Closed::new(ChannelState::ALL_KNOWN.iter().map(ChannelState::as_str)),
+            answer_states: Closed::new(AnswerState::ALL_KNOWN.iter().map(AnswerState::as_str)),
+            causes: Closed::new(HangupCause::ALL_KNOWN.iter().map(HangupCause::as_str)),
+            q850: of(Q850),
+            codecs: of(CODECS),
+            applications: of(APPLICATIONS),
+            application_results: of(APPLICATION_RESULTS),
+            bridge_results: of(BRIDGE_RESULTS),
+            digits: of(DIGITS),
+            transfer_types: of(TRANSFER_TYPES),
+            transfer_roles: of(TRANSFER_ROLES),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_found_or_becomes_other() {
+        let sets = Sets::new();
+        let busy = sets.causes.slot("USER_BUSY");
+        assert_eq!(busy.text, Some("USER_BUSY"));
+        assert!(busy.number > 1);
+        assert_eq!(sets.causes.slot("MY_CAUSE"), Slot::OTHER);
+        assert_eq!(sets.causes.optional(None), Slot::ABSENT);
+        assert_ne!(sets.causes.slot("NORMAL_CLEARING"), busy);
+    }
+
+    #[test]
+    fn durations_are_rounded_up() {
+        let of = |seconds| duration(Duration::from_secs_f64(seconds));
+        assert_eq!(
+            [of(0.0), of(1.0), of(1.1), of(300.0)],
+            ["1", "1", "2", "300"]
+        );
+        assert_eq!(of(300.1), "more");
+        assert!(DURATIONS.contains(&of(59.0)));
+    }
+
+    #[test]
+    fn numbers_fit_the_bits_of_a_key() {
+        let sets = Sets::new();
+        for set in [
+            &sets.events,
+            &sets.subclasses,
+            &sets.applications,
+            &sets.causes,
+        ] {
+            assert!(set.sorted.len() + 2 < 1024);
+        }
+    }
+}
