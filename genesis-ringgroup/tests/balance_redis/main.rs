@@ -2,6 +2,7 @@
 #![cfg(feature = "redis")]
 #![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
+mod closing;
 mod down;
 mod lost;
 mod processes;

@@ -175,21 +175,25 @@ impl Keeper {
         }
     }
 
+    /// One script gives back everything that the member counts, whoever has not got round to it.
     async fn leave(self) {
-        if !self.shared.table().introduced {
-            return;
+        let introduced = self.shared.table().introduced;
+        let mut left = Ok(());
+        if introduced {
+            let args = Args::default()
+                .with(self.shared.id())
+                .with(u8::from(self.shared.watches()));
+            let scripts = self.shared.scripts();
+            let ran: Result<i64> = scripts
+                .run(self.shared.store(), &scripts.leave, &args.refs())
+                .await;
+            if let Err(error) = ran {
+                tracing::debug!(%error, "what this balancer counted ends with its lease");
+                left = Err(error);
+            }
         }
-        let args = Args::default()
-            .with(self.shared.id())
-            .with(u8::from(self.shared.watches()));
-        let script = &self.shared.scripts().leave;
-        let scripts = self.shared.scripts();
-        let left: Result<i64> = scripts.run(self.shared.store(), script, &args.refs()).await;
-        if let Err(error) = left {
-            tracing::debug!(%error, "what this balancer counted ends with its lease");
-        }
-        // nobody is left who could wait, but a waiter must never wait in vain
-        let released = self.shared.table().take_all(false).1;
-        tell(released, &Ok(()));
+        let released = self.shared.table().leave();
+        tell(released, &left);
+        self.shared.left.send_replace(Some(left));
     }
 }

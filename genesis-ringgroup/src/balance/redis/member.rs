@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::keeper;
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     pub(super) work: Notify,
     /// For the watcher: dead members left calls, or some of its calls belong to others now.
     pub(super) look: Notify,
+    /// How leaving Redis went, once it has.
+    pub(super) left: watch::Sender<Option<Result<()>>>,
 }
 
 impl Member {
@@ -50,6 +53,7 @@ impl Member {
             watches,
             work: Notify::new(),
             look: Notify::new(),
+            left: watch::Sender::new(None),
         });
         tokio::spawn(keeper::run(Arc::clone(&shared)));
         Self(shared)
@@ -66,8 +70,7 @@ impl std::ops::Deref for Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.table().closing = true;
-        self.work.notify_one();
+        self.start_leaving();
     }
 }
 
@@ -95,6 +98,33 @@ impl Shared {
 
     pub(super) fn watches(&self) -> bool {
         self.watches
+    }
+
+    fn start_leaving(&self) {
+        self.table().closing = true;
+        self.work.notify_one();
+    }
+
+    /// Leaves Redis with all calls and waits until that is done, for as long as two steps may take:
+    /// the one that is under way and the last one.
+    pub(super) async fn leave(&self) -> Result<()> {
+        self.start_leaving();
+        let patience = self.store.options().command_time().saturating_mul(2);
+        let mut left = self.left.subscribe();
+        let done = match timeout(patience, left.wait_for(Option::is_some)).await {
+            Ok(done) => done.ok().and_then(|done| done.clone()),
+            Err(_) => None,
+        };
+        done.unwrap_or_else(|| {
+            Err(Error::new(
+                ErrorKind::Backend,
+                format!(
+                    "Redis was not told within {patience:?} that the calls of this balancer are \
+                     given back; they are when its lease of {:?} runs out",
+                    self.lease
+                ),
+            ))
+        })
     }
 
     /// Lease and member, which most scripts begin with.

@@ -18,7 +18,7 @@ use crate::redis::{RedisOptions, RedisStore};
 use crate::{Error, ErrorKind, Result};
 use member::Member;
 use scripts::{Args, Scripts};
-use table::Id;
+use table::{Id, closed};
 
 pub use watch::Watch;
 
@@ -66,6 +66,8 @@ pub use watch::Watch;
 /// * A renewal compares what Redis knows with what the process knows, and repairs both ways: after
 ///   a restart of Redis that lost data, or after an answer that was lost, the counts are right
 ///   again within a third of the lease (and the time that connecting takes).
+///
+/// * [`close`](Self::close) gives everything back at once, for a process that ends as it should.
 ///
 /// # When Redis is down
 ///
@@ -228,6 +230,40 @@ impl RedisBalancer {
         Ok(Counts::new(pairs, destinations, false))
     }
 
+    /// Ends the counting: gives back every call that this balancer and its clones still count, those
+    /// that ring or are up too, and waits until Redis knows. Before a process ends, so that what it
+    /// counted does not stay until its lease runs out; a balancer that is just dropped does the same
+    /// in the background, for which the runtime has to go on.
+    ///
+    /// Nothing is counted any more then: choosing is an error, releasing a [`Load`] does nothing. A
+    /// [`Watch`] goes on. Takes at most twice the
+    /// [`command_timeout`](RedisOptions::command_timeout), 4 s unless set.
+    ///
+    /// ```no_run
+    /// # async fn example(redis: genesis_ringgroup::RedisOptions) -> genesis_ringgroup::Result<()> {
+    /// use genesis_ringgroup::balance::{LoadBalancer, RedisBalancer};
+    ///
+    /// let balancer = RedisBalancer::connect(redis).await?;
+    /// let load = balancer.count("user/1001").await?;
+    /// // … the call ends, and so does this process
+    /// drop(load);
+    /// balancer.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Backend`] when Redis cannot be reached or does not answer in time. The calls are
+    /// then given back when the lease runs out.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the closing back; it goes on in the background.
+    pub async fn close(&self) -> Result<()> {
+        self.member.leave().await
+    }
+
     fn counts_locally(&self) -> bool {
         self.when_down == WhenDown::CountLocally
     }
@@ -286,7 +322,13 @@ impl RedisBalancer {
                  prefix of this balancer?",
             ));
         };
-        self.member.table().counted(&counted.id, destination);
+        if !self.member.table().counted(&counted.id, destination) {
+            // closed meanwhile: whether Redis counted it before or after the others left is not known
+            let release = &self.member.scripts().release;
+            let args = Args::default().with(&counted.id);
+            let _ = self.member.run_soon::<i64>(release, &args).await;
+            return Err(closed());
+        }
         Ok(Choice::new(index, Load::new(*destination, counted)))
     }
 }

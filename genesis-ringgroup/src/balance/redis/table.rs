@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::scripts::Args;
 use crate::balance::tally::Tally;
 use crate::balance::too_many_loads;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// The name of a counted call: who counted it, and its number there.
 pub(super) type Id = Arc<str>;
@@ -51,8 +51,10 @@ pub(super) struct Table {
     pub(super) out_of_step: bool,
     /// Redis did not answer when it was last asked.
     pub(super) away: bool,
-    /// Nobody uses this member any more.
+    /// Nobody uses this member any more, or it was closed: nothing new is counted.
     pub(super) closing: bool,
+    /// It has left Redis, with all its calls.
+    left: bool,
     /// It has made itself known in Redis.
     pub(super) introduced: bool,
 }
@@ -69,6 +71,7 @@ impl Table {
             out_of_step: false,
             away: false,
             closing: false,
+            left: false,
             introduced: false,
         }
     }
@@ -90,6 +93,9 @@ impl Table {
     }
 
     fn next_id(&mut self) -> Result<Id> {
+        if self.closing {
+            return Err(closed());
+        }
         if self.entries.len() >= self.limit {
             return Err(too_many_loads(self.limit));
         }
@@ -105,10 +111,13 @@ impl Table {
         Ok(id)
     }
 
-    /// Redis has counted it.
-    pub(super) fn counted(&mut self, id: &Id, destination: &str) {
-        self.tally.choose(destination);
-        self.settle(id, destination, "");
+    /// Redis has counted it. Gives `false` if the member was closed meanwhile.
+    pub(super) fn counted(&mut self, id: &Id, destination: &str) -> bool {
+        if !self.closing {
+            self.tally.choose(destination);
+            self.settle(id, destination, "");
+        }
+        !self.closing
     }
 
     fn settle(&mut self, id: &Id, destination: &str, uuid: &str) {
@@ -167,6 +176,11 @@ impl Table {
     /// The call ended.
     pub(super) fn release(&mut self, id: &Id, waiter: Option<Waiter>) {
         self.forget(id);
+        if self.left {
+            // it was given back with all others
+            let id = Arc::clone(id);
+            return tell(vec![Released { id, waiter }], &Ok(()));
+        }
         // a synchronisation will not name it, which says the same
         if waiter.is_some() || !self.out_of_step {
             let id = Arc::clone(id);
@@ -196,6 +210,14 @@ impl Table {
         self.out_of_step = false;
         self.introduced = true;
         (args, std::mem::take(&mut self.released))
+    }
+
+    /// The member has left Redis, and its calls with it. Gives those who wait for one of them.
+    pub(super) fn leave(&mut self) -> Vec<Released> {
+        self.left = true;
+        self.entries.clear();
+        self.tally = Tally::default();
+        std::mem::take(&mut self.released)
     }
 
     /// What Redis should know: number of calls, sum of their numbers, the newest id, and the ids of
@@ -230,6 +252,14 @@ impl Table {
     pub(super) fn has_released(&self) -> bool {
         !self.released.is_empty()
     }
+}
+
+/// The error of counting with a balancer that was closed.
+pub(super) fn closed() -> Error {
+    Error::new(
+        ErrorKind::Backend,
+        "this balancer was closed and counts no more calls; connect a new one",
+    )
 }
 
 /// Tells those who waited how it went.
@@ -293,5 +323,22 @@ mod tests {
         table.take_all(false);
         table.release(&id, None);
         assert_eq!(table.take_released().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn after_it_left_nothing_is_counted_and_nobody_waits() {
+        let mut table = table();
+        let (_, id) = table.choose_alone(&["a"]).unwrap();
+        let late = table.begin().unwrap();
+        table.closing = true;
+        assert!(!table.counted(&late, "a"));
+        assert!(table.begin().unwrap_err().to_string().contains("closed"));
+        assert!(table.choose_alone(&["a"]).is_err());
+        assert!(table.leave().is_empty() && table.is_empty());
+        assert_eq!(table.tally().get("a"), 0);
+        assert!(!table.answered(&id, "7f4d"));
+        let (waiter, told) = oneshot::channel();
+        table.release(&id, Some(waiter));
+        told.await.unwrap().unwrap();
     }
 }
