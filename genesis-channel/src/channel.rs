@@ -10,6 +10,7 @@ use genesis_proto::name::{AnswerState, CallState, ChannelState};
 use genesis_proto::{Event, EventName, HangupCause};
 use tokio::time::Instant;
 
+use crate::control::observed::ended;
 use crate::error::{Error, Result};
 use crate::follow::{self, Begun, Condition, Following, State, Tracked, What};
 
@@ -232,6 +233,25 @@ impl Channel {
     /// Safe.
     pub async fn wait(&self, condition: impl Into<Condition>, deadline: Duration) -> Result<()> {
         let condition = condition.into();
+        let observed = self.observe("channel.wait", Some(deadline));
+        if observed.is_recording() {
+            observed.text("wait.target", &condition.to_string());
+            observed.text("wait.type", condition.kind());
+        }
+        observed.seconds("wait.timeout", deadline);
+        let result = observed.run(self.wait_for(condition, deadline)).await;
+        observed.text(
+            "wait.result",
+            match &result {
+                Ok(()) => "reached",
+                Err(error) => error.kind().as_str(),
+            },
+        );
+        ended(observed, &result);
+        result
+    }
+
+    async fn wait_for(&self, condition: Condition, deadline: Duration) -> Result<()> {
         if !follow::is_followed(self.client(), &condition)
             && let Condition::Event(name) = condition
         {

@@ -54,7 +54,7 @@ pub struct DigitStream {
     digits: mpsc::Receiver<Digit>,
     lost: Arc<AtomicU64>,
     /// Its events are followed as long as somebody reads them.
-    _channel: Channel,
+    channel: Channel,
 }
 
 impl DigitStream {
@@ -147,7 +147,7 @@ impl Digits {
         DigitStream {
             digits,
             lost,
-            _channel: channel,
+            channel,
         }
     }
 
@@ -163,12 +163,19 @@ impl Digits {
 /// Runs the handlers, digit after digit, until the call ends.
 async fn handle(digits: Arc<Digits>, mut stream: DigitStream) {
     while let Some(digit) = stream.next().await {
-        for handler in digits.for_digit(digit.digit) {
+        let handlers = digits.for_digit(digit.digit);
+        let observed = stream.channel.observe("channel.dtmf.received", None);
+        observed.text("dtmf.digit", digit.digit.encode_utf8(&mut [0; 4]));
+        observed.flag("dtmf.handled", !handlers.is_empty());
+        for handler in handlers {
             let digit = digit.clone();
             // a handler that panics costs its own digit only
             let made = std::panic::catch_unwind(AssertUnwindSafe(|| handler(digit)));
             let done = match made {
-                Ok(handling) => AssertUnwindSafe(handling).catch_unwind().await.is_ok(),
+                Ok(handling) => {
+                    let handling = observed.run(AssertUnwindSafe(handling).catch_unwind());
+                    handling.await.is_ok()
+                }
                 Err(_) => false,
             };
             if !done {
@@ -177,6 +184,7 @@ async fn handle(digits: Arc<Digits>, mut stream: DigitStream) {
                 );
             }
         }
+        observed.succeeded();
     }
     let mut handlers = digits.handlers();
     // they may hold the channel, which holds them

@@ -55,6 +55,25 @@ pub enum ErrorKind {
     Protocol,
 }
 
+impl ErrorKind {
+    /// The kind in one word, for labels and logs: `unknown_channel`, `not_answered`, `hung_up`,
+    /// `refused`, `timeout`, `disconnected`, `mode`, `invalid_argument`, `limit` or `protocol`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::UnknownChannel => "unknown_channel",
+            Self::NotAnswered(_) => "not_answered",
+            Self::HungUp(_) => "hung_up",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Disconnected(_) => "disconnected",
+            Self::Mode => "mode",
+            Self::InvalidArgument => "invalid_argument",
+            Self::LimitExceeded => "limit",
+            Self::Protocol => "protocol",
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {

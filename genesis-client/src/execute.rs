@@ -16,9 +16,9 @@ use crate::observe;
 pub struct Execution {
     client: Client,
     uuid: String,
-    result: Option<oneshot::Receiver<Result<Event>>>,
+    result: oneshot::Receiver<Result<Event>>,
     /// On an outbound socket: it ends when the application does, or when nobody waits for that.
-    observed: Option<observe::Operation>,
+    observed: Option<observe::Done>,
 }
 
 impl Client {
@@ -98,6 +98,7 @@ impl Client {
         };
         if let Err(error) = queued {
             if let Some(observed) = observed {
+                observed.flag("application.block", false);
                 observed.failed(error.kind().as_str(), &error);
             }
             return Err(error);
@@ -105,8 +106,8 @@ impl Client {
         Ok(Execution {
             client: self.clone(),
             uuid: application_uuid,
-            result: Some(receiver),
-            observed,
+            result: receiver,
+            observed: observed.map(|it| observe::Done::new(it, Some("application.block"))),
         })
     }
 
@@ -123,7 +124,6 @@ impl Client {
         observed.text("channel.uuid", channel);
         observed.text("application.name", application);
         observed.text("application.uuid", application_uuid);
-        observed.flag("application.block", false);
         Some(observed)
     }
 
@@ -158,30 +158,25 @@ impl Execution {
     /// # Cancel safety
     ///
     /// Dropping the future gives the completion up; the application runs on.
-    pub async fn complete(mut self) -> Result<Event> {
-        let (observed, result) = (self.observed.take(), self.result.take());
-        let deadline = self.client.long_deadline();
-        let completing = async {
-            match result {
-                Some(result) => self.client.answer(result).await,
-                None => Err(Error::new(
-                    ErrorKind::InvalidArgument,
-                    "the completion was taken already",
-                )),
-            }
-        };
-        let completing = within(deadline, "the application", completing);
-        let Some(observed) = observed else {
+    pub async fn complete(self) -> Result<Event> {
+        let Self {
+            client,
+            uuid,
+            result,
+            observed,
+        } = self;
+        let deadline = client.long_deadline();
+        let completing = within(deadline, "the application", client.answer(result));
+        let Some(observed) = observed.and_then(observe::Done::follow) else {
             return completing.await;
         };
-        observed.flag("application.block", true);
         let waiting = observed.run(async {
-            let waiting = self.client.observe();
+            let waiting = client.observe();
             let waiting = waiting.operation("session.await_complete", Some(deadline));
-            if let Some(channel) = self.client.channel() {
+            if let Some(channel) = client.channel() {
                 waiting.text("channel.uuid", &channel);
             }
-            waiting.text("application.uuid", &self.uuid);
+            waiting.text("application.uuid", &uuid);
             let completed = completing.await;
             observe_end(waiting, &completed);
             completed
@@ -189,15 +184,6 @@ impl Execution {
         let completed = waiting.await;
         observe_end(observed, &completed);
         completed
-    }
-}
-
-impl Drop for Execution {
-    /// Nobody waits for its end: it was queued, and that is what was asked.
-    fn drop(&mut self) {
-        if let Some(observed) = self.observed.take() {
-            observed.succeeded();
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use genesis_client::Session;
+use genesis_client::observe::Operation;
 use genesis_proto::dial::DialString;
 use genesis_proto::name::AnswerState;
 use genesis_proto::{EventName, HangupCause};
@@ -61,6 +62,15 @@ pub struct Bridging {
     bridged: Expected,
     unbridged: Expected,
     execution: Option<Execution>,
+    observed: Observed,
+}
+
+/// The bridge as telemetry sees it: until it stands, or nobody waits for that any more.
+#[derive(Debug)]
+struct Observed {
+    operation: Option<Operation>,
+    channel: Channel,
+    other: Option<String>,
 }
 
 /// A bridge that stands.
@@ -101,10 +111,26 @@ impl Channel {
     ///
     /// What was sent happens.
     pub async fn bridge(&self, to: impl Into<BridgeTo>) -> Result<Bridging> {
+        let to = to.into();
+        let observed = Observed::new(self, &to);
+        let begun = observed.run(self.begin_bridge(to)).await;
+        match begun {
+            Ok((bridged, unbridged, execution)) => Ok(Bridging {
+                channel: self.clone(),
+                bridged,
+                unbridged,
+                execution,
+                observed,
+            }),
+            Err(error) => Err(observed.failed(error)),
+        }
+    }
+
+    async fn begin_bridge(&self, to: BridgeTo) -> Result<(Expected, Expected, Option<Execution>)> {
         self.check_alive()?;
         let bridged = self.expect(EventName::ChannelBridge);
         let unbridged = self.expect(EventName::ChannelUnbridge);
-        let other = match to.into() {
+        let other = match to {
             BridgeTo::Channel(other) => {
                 other.check_alive()?;
                 other.check_media()?;
@@ -113,12 +139,7 @@ impl Channel {
             BridgeTo::Uuid(uuid) => uuid,
             BridgeTo::DialString(dial) => {
                 let execution = Some(self.execute("bridge", &dial).await?);
-                return Ok(Bridging {
-                    channel: self.clone(),
-                    bridged,
-                    unbridged,
-                    execution,
-                });
+                return Ok((bridged, unbridged, execution));
             }
         };
         let mode = self.client().socket_mode();
@@ -130,12 +151,7 @@ impl Channel {
         }
         self.check_media()?;
         self.uuid_api("uuid_bridge", &other).await?;
-        Ok(Bridging {
-            channel: self.clone(),
-            bridged,
-            unbridged,
-            execution: None,
-        })
+        Ok((bridged, unbridged, None))
     }
 }
 
@@ -150,6 +166,58 @@ impl Channel {
                 self.uuid()
             ))),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Observed {
+    fn new(channel: &Channel, to: &BridgeTo) -> Self {
+        Self {
+            operation: Some(channel.observe("channel.bridge", None)),
+            channel: channel.clone(),
+            other: match to {
+                BridgeTo::Channel(other) => Some(other.uuid().to_owned()),
+                BridgeTo::Uuid(uuid) => Some(uuid.clone()),
+                BridgeTo::DialString(_) => None,
+            },
+        }
+    }
+
+    /// Runs what belongs to it.
+    async fn run<F: Future>(&self, work: F) -> F::Output {
+        match &self.operation {
+            Some(operation) => operation.run(work).await,
+            None => work.await,
+        }
+    }
+
+    fn failed(mut self, error: Error) -> Error {
+        if let Some(operation) = self.operation.take() {
+            self.say(&operation, false);
+            operation.failed(error.kind().as_str(), &error);
+        }
+        error
+    }
+
+    /// Says what is known now.
+    fn say(&self, operation: &Operation, success: bool) {
+        operation.flag("channel.bridge.success", success);
+        if operation.is_recording() {
+            // who was called for it is known by its events
+            let other = self.other.clone();
+            let other = other.or_else(|| self.channel.header("Other-Leg-Unique-ID"));
+            operation.text("channel.other_uuid", &other.unwrap_or_default());
+        }
+        self.channel.observe_state(operation);
+    }
+}
+
+impl Drop for Observed {
+    /// The switch has taken the command, and nobody waits for what comes of it.
+    fn drop(&mut self) {
+        if let Some(operation) = self.operation.take() {
+            self.say(&operation, true);
+            operation.succeeded();
         }
     }
 }
@@ -171,6 +239,7 @@ impl Bridging {
             bridged,
             unbridged,
             execution,
+            observed,
         } = self;
         let failed = async {
             match execution {
@@ -178,18 +247,23 @@ impl Bridging {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            biased;
-            connected = bridged.within(deadline) => connected?,
-            completed = failed => {
-                let completed = completed?;
-                // mod_dptools.c, `audio_bridge_function`
-                let cause = completed.variable("originate_disposition");
-                let cause = cause.map_or(HangupCause::None, |text| HangupCause::from(&*text));
-                return Err(Error::not_answered("the other leg of the bridge", cause));
+        let connecting = observed.run(async {
+            tokio::select! {
+                biased;
+                connected = bridged.within(deadline) => connected,
+                completed = failed => {
+                    // mod_dptools.c, `audio_bridge_function`
+                    let completed = completed?;
+                    let cause = completed.variable("originate_disposition");
+                    let cause = cause.map_or(HangupCause::None, |text| HangupCause::from(&*text));
+                    Err(Error::not_answered("the other leg of the bridge", cause))
+                }
             }
+        });
+        match connecting.await {
+            Ok(()) => Ok(Bridge { channel, unbridged }),
+            Err(error) => Err(observed.failed(error)),
         }
-        Ok(Bridge { channel, unbridged })
     }
 }
 

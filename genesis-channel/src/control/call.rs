@@ -1,12 +1,13 @@
 //! The call itself: answer, park, transfer, hold, hang up.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use genesis_proto::HangupCause;
 use genesis_proto::command::{Message, argument};
 use genesis_proto::name::LogLevel;
 
 use super::Execution;
+use super::observed::ended;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 
@@ -109,7 +110,14 @@ impl Channel {
     ///
     /// As [`execute`](Self::execute).
     pub async fn answer(&self) -> Result<Execution> {
-        self.execute("answer", "").await
+        let observed = self.observe("channel.answer", None);
+        let began = Instant::now();
+        let result = observed.run(self.execute("answer", "")).await;
+        observed.flag("channel.answer.success", result.is_ok());
+        observed.seconds("channel.answer.duration", began.elapsed());
+        self.observe_state(&observed);
+        ended(observed, &result);
+        result
     }
 
     /// Sends early media: the caller hears what is played before the call is answered.
@@ -136,11 +144,17 @@ impl Channel {
     ///
     /// What was sent happens.
     pub async fn park(&self) -> Result<()> {
-        if self.has_api() {
-            self.uuid_api("uuid_park", "").await.map(drop)
-        } else {
-            self.execute("park", "").await.map(drop)
-        }
+        let observed = self.observe("channel.park", None);
+        let result = observed.run(async {
+            match self.has_api() {
+                true => self.uuid_api("uuid_park", "").await.map(drop),
+                false => self.execute("park", "").await.map(drop),
+            }
+        });
+        let result = result.await;
+        self.observe_state(&observed);
+        ended(observed, &result);
+        result
     }
 
     /// Hangs the call up; without a cause with NORMAL_CLEARING. Returns when the switch has taken
@@ -156,10 +170,21 @@ impl Channel {
     /// What was sent happens.
     pub async fn hangup(&self, cause: impl Into<Option<HangupCause>>) -> Result<()> {
         let cause = cause.into().unwrap_or(HangupCause::NormalClearing);
-        let result = if self.has_api() {
-            self.uuid_api("uuid_kill", cause.as_str()).await.map(drop)
-        } else {
-            self.message(&Message::Hangup(cause)).await
+        let observed = self.observe("channel.hangup", None);
+        observed.text("hangup.cause", cause.as_str());
+        if let Some(lasted) = self.lasted() {
+            observed.seconds("call.duration", lasted);
+        }
+        let result = observed.run(self.end_with(cause)).await;
+        self.observe_state(&observed);
+        ended(observed, &result);
+        result
+    }
+
+    async fn end_with(&self, cause: HangupCause) -> Result<()> {
+        let result = match self.has_api() {
+            true => self.uuid_api("uuid_kill", cause.as_str()).await.map(drop),
+            false => self.message(&Message::Hangup(cause)).await,
         };
         match result {
             Err(error) if error.is_hung_up() || error.is_unknown_channel() => Ok(()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use genesis_proto::command::argument;
 
 use super::Completed;
+use super::observed::ended;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 
@@ -243,9 +244,18 @@ impl Channel {
     /// Dropping the future gives the digits up; the file plays on.
     pub async fn play_and_get_digits(&self, asked: &PlayAndGetDigits) -> Result<DigitsResult> {
         let text = asked.argument()?;
+        let observed = self.observe("channel.play_and_get_digits", None);
+        observed.text("play_and_get_digits.file", &asked.file);
+        observed.number("play_and_get_digits.tries", asked.tries.into());
+        let result = observed.run(self.ask(asked, &text)).await;
+        ended(observed, &result);
+        result
+    }
+
+    async fn ask(&self, asked: &PlayAndGetDigits, text: &str) -> Result<DigitsResult> {
         // the switch leaves it as an earlier question set it
         self.execute("unset", "read_terminator_used").await?;
-        let execution = self.execute("play_and_get_digits", &text).await?;
+        let execution = self.execute("play_and_get_digits", text).await?;
         let completed = execution.complete().await?;
         let result = DigitsResult::read(&completed, asked);
         if result.digits().is_none() {

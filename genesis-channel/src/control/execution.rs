@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use genesis_client::observe::Done;
 use genesis_proto::Event;
 
+use super::observed::ended;
 use crate::channel::Channel;
 use crate::error::Result;
 
@@ -16,11 +18,17 @@ use crate::error::Result;
 pub struct Execution {
     inner: genesis_client::Execution,
     channel: Channel,
+    /// The operation that it is part of.
+    pub(super) observed: Option<Done>,
 }
 
 impl Execution {
     pub(super) fn new(inner: genesis_client::Execution, channel: Channel) -> Self {
-        Self { inner, channel }
+        Self {
+            inner,
+            channel,
+            observed: None,
+        }
     }
 
     /// The `Application-UUID`.
@@ -39,10 +47,22 @@ impl Execution {
     ///
     /// Dropping the future gives the completion up; the application runs on.
     pub async fn complete(self) -> Result<Completed> {
-        let Self { inner, channel } = self;
-        let event = inner.complete().await;
-        let event = event.map_err(|error| channel.explain(error))?;
-        Ok(Completed { event })
+        let Self {
+            inner,
+            channel,
+            observed,
+        } = self;
+        let completing = async {
+            let event = inner.complete().await;
+            let event = event.map_err(|error| channel.explain(error))?;
+            Ok(Completed { event })
+        };
+        let Some(observed) = observed.and_then(Done::follow) else {
+            return completing.await;
+        };
+        let completed = observed.run(completing).await;
+        ended(observed, &completed);
+        completed
     }
 }
 

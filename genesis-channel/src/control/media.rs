@@ -5,6 +5,7 @@ use std::time::Duration;
 use genesis_proto::command::argument;
 
 use super::Execution;
+use super::observed::executed;
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 
@@ -218,7 +219,14 @@ impl Channel {
     ///
     /// As [`execute`](Self::execute).
     pub async fn playback(&self, file: &str) -> Result<Execution> {
-        self.execute("playback", file).await
+        let observed = self.observe("channel.playback", None);
+        observed.text("playback.path", file);
+        executed(
+            observed,
+            Some("playback.block"),
+            self.execute("playback", file),
+        )
+        .await
     }
 
     /// Says a number, a date, a name.
@@ -231,7 +239,12 @@ impl Channel {
     ///
     /// As [`execute`](Self::execute).
     pub async fn say(&self, say: &Say) -> Result<Execution> {
-        self.execute("say", &say.argument()?).await
+        let argument = say.argument()?;
+        let observed = self.observe("channel.say", None);
+        observed.text("say.module", &say.module);
+        observed.text("say.kind", &say.kind);
+        observed.text("say.method", say.method.as_str());
+        executed(observed, None, self.execute("say", &argument)).await
     }
 
     /// Records the caller into a file, until one of the options' ends comes. Nothing else happens on

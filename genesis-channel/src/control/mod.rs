@@ -6,6 +6,7 @@ mod digits;
 mod execution;
 mod guard;
 mod media;
+pub(crate) mod observed;
 mod variables;
 
 use genesis_proto::Reply;

@@ -18,6 +18,16 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// What it is, in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::State(_) => "state",
+            Self::CallState(_) => "call_state",
+            Self::AnswerState(_) => "answer_state",
+            Self::Event(_) => "event",
+        }
+    }
+
     /// It comes with or after the end of the call, so the hangup does not end the wait for it.
     pub(crate) fn follows_hangup(&self) -> bool {
         match self {
