@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use genesis_client::Client;
+use genesis_client::observe::Operation;
 use genesis_proto::HangupCause;
 use genesis_proto::dial::DialString;
 use genesis_proto::name::{AnswerState, CallState};
@@ -13,6 +14,7 @@ use super::OriginateOptions;
 use super::attempt::Won;
 use super::legs::Legs;
 use crate::channel::Channel;
+use crate::control::observed::ended;
 use crate::error::{Error, Result};
 use crate::follow::Tracked;
 
@@ -49,6 +51,8 @@ pub struct Origination {
     pub(super) outcome: Option<oneshot::Receiver<Result<Won>>>,
     /// Ends when nothing is left of a call that was cancelled.
     pub(super) over: watch::Receiver<()>,
+    /// Until what became of it is known.
+    pub(super) observed: Option<Operation>,
 }
 
 impl Channel {
@@ -187,7 +191,11 @@ impl Origination {
         let result = accepted.await;
         self.accepted = None;
         // without an answer the task ended with its runtime
-        result.unwrap_or_else(|_| Err(gone()))
+        let result = result.unwrap_or_else(|_| Err(gone()));
+        if let Err(error) = &result {
+            self.observe_end(&Err(error.clone()));
+        }
+        result
     }
 
     /// Waits until a leg is answered (or has early media, if that counts) and gives its channel.
@@ -211,10 +219,27 @@ impl Origination {
         };
         let result = outcome.await;
         self.outcome = None;
-        match result {
+        let answered = match result {
             Ok(result) => result.map(Won::take),
             Err(_) => Err(gone()),
+        };
+        self.observe_end(&answered);
+        answered
+    }
+
+    fn observe_end(&mut self, answered: &Result<Channel>) {
+        let Some(observed) = self.observed.take() else {
+            return;
+        };
+        let legs = self.uuids();
+        if legs.len() != 1 && observed.is_recording() {
+            let uuid = match answered {
+                Ok(channel) => Some(channel.uuid().to_owned()),
+                Err(_) => legs.into_iter().next(),
+            };
+            observed.text("channel.uuid", &uuid.unwrap_or_default());
         }
+        ended(observed, answered);
     }
 
     /// Cancels the call with this cause (`None`: that of the options) and waits until nothing of it

@@ -4,8 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use genesis_client::Client;
+use genesis_client::observe::Operation;
 use genesis_proto::HangupCause;
-use genesis_proto::dial::DialString;
+use genesis_proto::dial::{DialString, LegView};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
@@ -59,41 +60,77 @@ impl Channel {
         {
             return Err(Error::mode("originate", "full"));
         }
-        let Composed {
-            destination,
-            command,
-            planned,
-            attempts,
-            sessions,
-            mark,
-        } = compose(dial, &options)?;
-        let mut legs = Vec::with_capacity(planned.len());
-        for (uuid, path) in planned {
-            let following = follow::follow(client, &uuid).await?;
-            legs.push(Leg::new(following, path));
+        let observed = client.observe().operation("channel.create", None);
+        let prepared = observed
+            .run(prepare(client, dial, options, &observed))
+            .await;
+        match prepared {
+            Ok(prepared) => {
+                // of several it is the one that answers
+                if let [leg] = &prepared.legs[..] {
+                    observed.text("channel.uuid", &leg.tracked().uuid);
+                }
+                Ok(PreparedOriginate { prepared, observed })
+            }
+            Err(error) => {
+                observed.text("channel.uuid", "");
+                observed.failed(error.kind().as_str(), &error);
+                Err(error)
+            }
         }
-        let found = match mark {
-            Some(mark) => Some(Found::by(client, &mark).await?),
-            None => None,
-        };
-        options.pace.wait(client, sessions).await;
-        Ok(PreparedOriginate {
-            client: client.clone(),
-            legs,
-            found,
-            destination,
-            command,
-            ring_time: options.timeout.saturating_mul(attempts as u32),
-            cancel_cause: options.cancel_cause,
-            runtime: Handle::current(),
-        })
     }
+}
+
+async fn prepare(
+    client: &Client,
+    dial: DialString,
+    options: OriginateOptions,
+    observed: &Operation,
+) -> Result<Prepared> {
+    if observed.is_recording() {
+        observed.text("channel.dial_path", &dial.endpoints());
+    }
+    let has_variables = !options.variables.is_empty() || has_variables(&dial);
+    observed.flag("channel.has_variables", has_variables);
+    let Composed {
+        destination,
+        command,
+        planned,
+        attempts,
+        sessions,
+        mark,
+    } = compose(dial, &options, observed.traceparent())?;
+    let mut legs = Vec::with_capacity(planned.len());
+    for (uuid, path) in planned {
+        let following = follow::follow(client, &uuid).await?;
+        legs.push(Leg::new(following, path));
+    }
+    let found = match mark {
+        Some(mark) => Some(Found::by(client, &mark).await?),
+        None => None,
+    };
+    options.pace.wait(client, sessions).await;
+    Ok(Prepared {
+        client: client.clone(),
+        legs,
+        found,
+        destination,
+        command,
+        ring_time: options.timeout.saturating_mul(attempts as u32),
+        cancel_cause: options.cancel_cause,
+        runtime: Handle::current(),
+    })
 }
 
 /// A call that is about to be made: its legs are followed, and nothing of it was sent. See
 /// [`Channel::originate_prepare`].
 #[must_use = "nobody is called before start"]
 pub struct PreparedOriginate {
+    prepared: Prepared,
+    observed: Operation,
+}
+
+struct Prepared {
     client: Client,
     legs: Vec<Leg>,
     found: Option<Found>,
@@ -107,14 +144,15 @@ pub struct PreparedOriginate {
 impl PreparedOriginate {
     /// The Unique-IDs that were chosen; see [`Origination::uuids`].
     pub fn uuids(&self) -> Vec<String> {
-        let legs = self.legs.iter();
+        let legs = self.prepared.legs.iter();
         legs.map(|leg| leg.tracked().uuid.clone()).collect()
     }
 
     /// Sends the command. From here on it takes a [cancel](Origination::cancel), or dropping, to end
     /// the call.
     pub fn start(self) -> Origination {
-        let Self {
+        let Self { prepared, observed } = self;
+        let Prepared {
             client,
             legs,
             found,
@@ -123,7 +161,7 @@ impl PreparedOriginate {
             ring_time,
             cancel_cause,
             runtime,
-        } = self;
+        } = prepared;
         let (cancel, cancelled) = watch::channel(None);
         let (outcome_sender, outcome) = oneshot::channel();
         let (over_sender, over) = watch::channel(());
@@ -136,6 +174,7 @@ impl PreparedOriginate {
             accepted: Some(accepted),
             outcome: Some(outcome),
             over,
+            observed: None,
         };
         let attempt = Attempt {
             client,
@@ -149,15 +188,18 @@ impl PreparedOriginate {
             outcome: Some(outcome_sender),
             _over: over_sender,
         };
-        runtime.spawn(attempt.run(command, accepted_sender));
-        origination
+        runtime.spawn(observed.run(attempt.run(command, accepted_sender)));
+        Origination {
+            observed: Some(observed),
+            ..origination
+        }
     }
 }
 
 impl fmt::Debug for PreparedOriginate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PreparedOriginate")
-            .field("destination", &self.destination)
+            .field("destination", &self.prepared.destination)
             .field("legs", &self.uuids())
             .finish_non_exhaustive()
     }
@@ -170,7 +212,7 @@ impl OriginateOptions {
     ///
     /// The error that [`Channel::originate`] would end with before anything is sent.
     pub fn check(&self, dial: &DialString) -> Result<()> {
-        compose(dial.clone(), self).map(drop)
+        compose(dial.clone(), self, None).map(drop)
     }
 }
 
@@ -187,10 +229,25 @@ struct Composed {
     mark: Option<String>,
 }
 
-fn compose(dial: DialString, options: &OriginateOptions) -> Result<Composed> {
+fn has_variables(dial: &DialString) -> bool {
+    dial.legs().any(|leg| !leg.variables().is_empty())
+}
+
+/// `traceparent` is the variable by which the legs stay in the trace of who calls them.
+fn compose(
+    dial: DialString,
+    options: &OriginateOptions,
+    traceparent: Option<String>,
+) -> Result<Composed> {
     // what variables hold stays out of errors and logs
     let destination = dial.endpoints();
     let mut originate = options.build(dial)?;
+    if let Some(traceparent) = traceparent {
+        let given = |leg: LegView<'_>| leg.variable("traceparent").is_some();
+        if !originate.dial_string().legs().any(given) {
+            originate = originate.variable("traceparent", &traceparent)?;
+        }
+    }
     let plan = plan(originate.dial_string(), options)?;
     let mark = Uuid::new_v4().to_string();
     let mut planned = Vec::with_capacity(plan.len());
