@@ -38,8 +38,10 @@
 //!   places again, in their old order; the order is that of arrival at Redis, numbered by its time. A server
 //!   that is younger than one lease counts as restarted, so the first grant on a new server may take one lease
 //!   and two seconds.
-//! * Deleting the keys of a queue that is in use (`FLUSHALL`) is found at the next renewal and then treated in
-//!   the same way; until then the limit may be exceeded.
+//! * A key of a queue that is deleted or evicted is missed by the next step, before it grants anything: the
+//!   queue knows how much was in each. It is then treated in the same way. Only when all keys of a queue that is
+//!   in use go at once (`FLUSHALL`) is this not found before the next renewal; until then the limit may be
+//!   exceeded, and limits that were set are gone. So Redis must not evict: `maxmemory-policy noeviction`.
 //! * While nothing happens, nothing is asked: publishing wakes those concerned, and one timer is set for the
 //!   next lease that may end. A process without items in any queue sends nothing. A watched queue
 //!   ([`Queue::watch`]) in which others hold places is looked at once per lease.

@@ -11,7 +11,8 @@ const SHORTEST_LEASE: Duration = Duration::from_millis(50);
 
 /// Where Redis is, and how patient to be with it.
 ///
-/// Redis 6.2 or later (or Valkey). A user with restricted rights needs `+@scripting +@pubsub +info +time`
+/// Redis 6.2 or later (or Valkey), with `maxmemory-policy noeviction` (which is its default): what is kept
+/// there is no cache, and a key that is evicted is a count or a line that is lost. A user with restricted rights needs `+@scripting +@pubsub +info +time`
 /// and the commands on keys and channels that begin with the prefix.
 ///
 /// The password in the URL is shown by no error, log or `Debug`.

@@ -423,6 +423,89 @@ async fn deleted_keys() -> Option<()> {
     Some(())
 }
 
+#[tokio::test]
+async fn a_key_that_is_lost_breaks_no_limit() {
+    tell!(lost_keys());
+}
+
+async fn lost_keys() -> Option<()> {
+    let lease = Duration::from_millis(800);
+    let server = RedisServer::start();
+    let one = connect(server.url(), lease).await;
+    let two = connect(server.url(), lease).await;
+    let lost: [&[&str]; 8] = [
+        &["meta"],
+        &["line"],
+        &["held"],
+        &["owner"],
+        &["procs"],
+        &["held", "owner"],
+        &["line", "held", "owner", "procs"],
+        &["meta", "held", "owner"],
+    ];
+    let stories = lost
+        .iter()
+        .map(|keys| lost_key(&server, &one, &two, lease, keys));
+    let told = futures_util::future::join_all(stories).await;
+    told.into_iter().collect()
+}
+
+/// One holds, two wait; then keys are gone, and somebody else comes.
+async fn lost_key(
+    server: &RedisServer,
+    one: &Queue,
+    two: &Queue,
+    lease: Duration,
+    keys: &[&str],
+) -> Option<()> {
+    let id = keys.join("-");
+    let holder = one.slot(&id, named("a")).await.ok()?;
+    let mut b = two.enter(&id, named("b")).await.unwrap();
+    let mut c = one.enter(&id, named("c")).await.unwrap();
+    let mut delete = redis::cmd("DEL");
+    for key in keys {
+        delete.arg(format!("genesis:queue:{{{id}}}:{key}"));
+    }
+    let began = Instant::now();
+    let deleted: usize = delete.query(&mut redis(server)).unwrap();
+    assert_eq!(deleted, keys.len(), "{id}");
+    let late = connect(server.url(), lease).await;
+    let mut d = late.enter(&id, named("d")).await.unwrap();
+    // whoever was there claims a place again, and nobody else gets one, however long it takes
+    let served = async {
+        tokio::select! {
+            _ = b.granted() => "b",
+            _ = c.granted() => "c",
+            _ = d.granted() => "d",
+        }
+    };
+    let served = tokio::time::timeout(lease * 2, served).await;
+    if holder.is_lost() {
+        return None;
+    }
+    assert!(served.is_err(), "without {id}: {served:?} beside a");
+    let items = late.items(&id).await.unwrap();
+    let mut items: Vec<_> = items
+        .iter()
+        .map(|i| (i.item.as_str(), i.position))
+        .collect();
+    // d may have come before the others had claimed
+    assert_eq!(items.remove(0), ("a", 0), "without {id}");
+    assert_eq!(items.len(), 3, "without {id}: {items:?}");
+    let place = |item| items.iter().position(|(other, _)| *other == item);
+    assert!(place("b") < place("c"), "without {id}: {items:?}");
+    holder.release().await.ok()?;
+    let served = async {
+        for ticket in [b, c, d] {
+            ticket.slot().await.ok()?.release().await.ok()?;
+        }
+        Some(())
+    };
+    let served = tokio::time::timeout(PATIENCE, served).await;
+    println!("without {id}: all were served after {:?}", began.elapsed());
+    served.expect("somebody is forgotten")
+}
+
 /// The connection dies when the n-th answer is on its way, that is: after the script ran.
 #[tokio::test]
 async fn an_answer_that_is_lost_leaks_no_place_and_takes_no_second() {

@@ -16,6 +16,10 @@
 --        set   as look, but the queue is made
 --
 -- Times are microseconds of this server. Arrivals are such times too, made unique.
+--
+-- Empty keys are no keys in Redis, so a key that somebody deleted, or that was evicted, looks like one
+-- that is empty. meta says how much there was after the last step; what does not fit was lost, and then
+-- all of it is dropped and claimed again, as on a server that lost its data.
 local meta, line, held, owner, procs = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local queue, process, number = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lease, lifetime, mode, known, stays = tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7], ARGV[8] == '1'
@@ -26,11 +30,25 @@ local function text(n) return string.format('%.0f', n) end -- tostring would rou
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local m = redis.call('HMGET', meta, 'epoch', 'run', 'quarantine', 'arrival', 'declared', 'set', 'n:' .. process)
+local m = redis.call('HMGET', meta, 'epoch', 'run', 'quarantine', 'arrival', 'declared', 'set', 'n:' .. process,
+  'counts')
 local epoch, run, quarantine = m[1], m[2], tonumber(m[3] or 0)
 local arrival, declared, set = tonumber(m[4] or 0), tonumber(m[5] or 1), tonumber(m[6] or -1)
 
-if not epoch and mode == 'look' then
+local depth, in_use = redis.call('ZCARD', line), redis.call('ZCARD', held)
+
+local function counts()
+  return string.format('%d %d %d', depth, in_use, redis.call('ZCARD', procs))
+end
+
+local torn = redis.call('HLEN', owner) ~= depth + in_use
+if epoch then
+  torn = torn or (m[8] and m[8] ~= counts())
+else
+  torn = torn or depth + in_use > 0 or redis.call('ZCOUNT', procs, text(now), '+inf') > 0
+end
+
+if not epoch and not torn and mode == 'look' then
   local nothing = {}
   if ARGV[FIRST] == 'I' then nothing = {{{}, {}}} end
   return {'ok', '', -1, 0, 0, 1, 0, {}, nothing}
@@ -40,7 +58,6 @@ if mode ~= 'look' and mode ~= 'set' and m[7] and number <= tonumber(m[7]) then
   return {'stale'}
 end
 
-local depth, in_use = redis.call('ZCARD', line), redis.call('ZCARD', held)
 local changed, granted, grants = false, {}, {}
 
 local function set_quarantine(till)
@@ -51,7 +68,16 @@ end
 -- has this server lost anything?
 local info = redis.call('INFO', 'server')
 local server = string.match(info, 'run_id:(%x+)')
-if not epoch or run ~= server then
+if torn then
+  redis.call('DEL', line, held, owner, procs)
+  depth, in_use, changed = 0, 0, true
+  for _, field in ipairs(redis.call('HKEYS', meta)) do
+    if string.sub(field, 1, 2) == 'h:' then redis.call('HDEL', meta, field) end
+  end
+  set_quarantine(now + lease)
+  epoch = text(now)
+  redis.call('HSET', meta, 'epoch', epoch, 'run', server)
+elseif not epoch or run ~= server then
   if not epoch then
     -- whole seconds, cut off twice, of a clock that may lag: younger than this it cannot be
     local age = math.max(0, tonumber(string.match(info, 'uptime_in_seconds:(%d+)')) - 1.2) * 1000000
@@ -252,7 +278,7 @@ if not asks_sync then
   end
 end
 
-redis.call('HSET', meta, 'arrival', text(arrival))
+redis.call('HSET', meta, 'arrival', text(arrival), 'counts', counts())
 if depth == 0 and in_use == 0 and set < 0 then
   lifetime = text(math.ceil(lease / 1000) * 2) -- nothing is worth keeping but the quarantine
 end
