@@ -70,6 +70,28 @@ impl Failure {
         }
     }
 
+    /// What went wrong, in words.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Error { message, .. } => message.clone(),
+            Self::ReaderGone => "cannot write to stdout: its reader has gone".to_owned(),
+        }
+    }
+
+    /// The command line is wrong.
+    pub(crate) fn is_usage(&self) -> bool {
+        let usage = Code::Usage;
+        matches!(self, Self::Error { code, .. } if *code == usage)
+    }
+
+    /// The same failure, told after what led to it.
+    pub(crate) fn after(self, before: &str) -> Self {
+        match self {
+            Self::Error { code, message } => Self::new(code, format!("{before}; {message}")),
+            Self::ReaderGone => Self::failed(before),
+        }
+    }
+
     /// Prints the line and gives the exit code.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
         match self {

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use genesis_channel::Pace;
 use genesis_client::proto::dial::Application;
 use genesis_client::proto::{HangupCause, Secret};
 
 use super::Connect;
-use super::values::{CallerId, application, caller_id, cause, seconds, unique_id};
+use super::values::{
+    CallerId, application, caller_id, cause, pace, ring_seconds, seconds, unique_id,
+};
 
 /// Makes a call and says what becomes of it
 ///
@@ -16,14 +19,17 @@ use super::values::{CallerId, application, caller_id, cause, seconds, unique_id}
 /// is parked. It prints live how the call goes. Then it is done and the call goes on; with
 /// --wait hangup it stays until the call has ended.
 ///
-/// Ctrl-C while it rings hangs the call up; nothing is left ringing, also when the link is lost and
-/// comes back within seconds. Ctrl-C after the answer leaves the call up.
+/// Ctrl-C while it rings hangs the call up, and so do SIGTERM, a terminal that is closed and a stdout
+/// that cannot be written; nothing is left ringing, also when the link is lost and comes back within
+/// seconds. Ctrl-C after the answer leaves the call up.
 ///
 /// With --json prints one object: {"result", "uuid", "dial_path", "duration", "cause"}, where
 /// "result" is "answered", "no_answer", "cancelled" or "error" (then with "error"), and "duration"
 /// the seconds until then; with --wait hangup "talked" too, the seconds from the answer to the end.
+/// If the link is lost for good, "may_still_ring" lists the Unique-IDs of legs that could not be hung
+/// up, and "still_up" is that of an answered call of which the end was waited for.
 ///
-/// The exit code is 0 when the call was answered, 1 when it was not.
+/// The exit code is 0 when the call was answered, 1 when it was not, 3 when the link was lost.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  genesis originate user/1000 --app 'playback ivr/ivr-welcome.wav'\n  genesis originate sofia/gateway/carrier/4930123 --caller-id 'Reception <1000>' --exten 9664\n  genesis originate 'user/1000,user/1001' --timeout 20 --wait hangup --json"
@@ -37,8 +43,8 @@ pub(crate) struct Originate {
     /// The caller id that the called party sees: `NUMBER`, or `NAME <NUMBER>`
     #[arg(long, value_name = "CALLER_ID", value_parser = caller_id)]
     pub(crate) caller_id: Option<CallerId>,
-    /// Let it ring for this many seconds; FreeSWITCH counts whole ones
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    /// Let it ring for this many seconds, at most a day; FreeSWITCH counts whole ones
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = ring_seconds)]
     pub(crate) timeout: Duration,
     /// What the answered call runs: an application and its argument [default: park]
     #[arg(long, value_name = "APPLICATION", value_parser = application, conflicts_with = "exten")]
@@ -67,17 +73,20 @@ pub(crate) enum WaitFor {
 /// Rings destinations until somebody answers
 ///
 /// Prints live what each destination does. Whoever rejects, is busy, is not registered or fails has
-/// not answered; when all have failed it is over at once. The others are hung up (LOSE_RACE) as soon
-/// as somebody answers, and on Ctrl-C; nothing is left ringing. The answered call is parked and goes
-/// on; with --hangup-after it ends.
+/// not answered; when all have failed it is over at once. The others are hung up as soon as somebody
+/// answers (LOSE_RACE), when the time is up (NO_ANSWER), and on Ctrl-C, SIGTERM, a terminal that is
+/// closed or a stdout that cannot be written (ORIGINATOR_CANCEL); nothing is left ringing. The
+/// answered call is parked and goes on; with --hangup-after it ends, and Ctrl-C ends it sooner.
 ///
 /// With --json prints one object: {"result", "uuid", "dial_path", "duration", "destinations"}, where
 /// "result" is "answered", "no_answer", "cancelled" or "error" (then with "error"), "duration" the
 /// seconds that it rang, and "destinations" an array of {"dial_path", "outcome", "cause"}, in which
 /// "outcome" is "answered", "lost", "failed", "hung_up", "timeout", "not_tried", "cancelled" or
-/// "error"; with --hangup-after "talked" too, the seconds from the answer to the end.
+/// "error"; with --hangup-after "talked" too, the seconds from the answer to the end. If the link is
+/// lost for good, "may_still_ring" lists the Unique-IDs of legs that could not be hung up, and
+/// "still_up" is that of an answered call that could not.
 ///
-/// The exit code is 0 when somebody answered, 1 when nobody did.
+/// The exit code is 0 when somebody answered, 1 when nobody did, 3 when the link was lost.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  genesis ring user/1000 user/1001 user/1002\n  genesis ring --mode sequential --ring-time 15 user/1000 sofia/gateway/carrier/4930123\n  genesis ring --delay user/1001=10 user/1000 user/1001\n  genesis ring --mode balancing --redis redis://127.0.0.1 --hangup-after 60 user/1000 user/1001"
@@ -88,13 +97,17 @@ pub(crate) struct Ring {
     /// Whom to ring when
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub(crate) mode: Mode,
-    /// Give up after this many seconds, all destinations together
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    /// Give up after this many seconds, all destinations together; at most a day
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = ring_seconds)]
     pub(crate) timeout: Duration,
     /// Let each destination ring for this many seconds at most
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = ring_seconds)]
     pub(crate) ring_time: Option<Duration>,
-    /// Ring this destination so many seconds later; may be repeated
+    /// How many legs to call a second: a number, or `off` for as fast as the connection takes them
+    /// [default: four fifths of the sessions per second that FreeSWITCH allows]
+    #[arg(long, value_name = "N|off", value_parser = pace)]
+    pub(crate) pace: Option<Pace>,
+    /// Ring this destination so many seconds later, which must be before --timeout; may be repeated
     #[arg(long = "delay", value_name = "DESTINATION=SECONDS")]
     pub(crate) delays: Vec<Secret>,
     /// In mode weighted-random: how likely this destination is the next, 1 unless given; may be
@@ -107,8 +120,12 @@ pub(crate) struct Ring {
     /// The caller id that the called parties see: `NUMBER`, or `NAME <NUMBER>`
     #[arg(long, value_name = "CALLER_ID", value_parser = caller_id)]
     pub(crate) caller_id: Option<CallerId>,
-    /// In mode balancing: count the calls in this Redis, for all processes that use it; a call is
-    /// counted while this command runs, so use --hangup-after
+    /// In mode balancing: count the calls in this Redis, for all processes that use it
+    ///
+    /// redis://[user]:[password]@host[:port][/database]. A call is counted while this command runs, so
+    /// use --hangup-after; what was counted is given back before the command ends. Without --redis
+    /// the calls are counted in this process alone, of which each destination has one at most: then
+    /// balancing rings in the order of the list, as sequential does.
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<Secret>,
     /// Hang the answered call up after this many seconds
@@ -122,12 +139,13 @@ pub(crate) struct Ring {
 /// Whom to ring when.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
-    /// All at once; the first to answer wins
+    /// All at once, at the pace that FreeSWITCH's sessions per second allow (see --pace); the first
+    /// to answer wins
     #[default]
     Parallel,
     /// One after the other, in their order
     Sequential,
-    /// One after the other, the one with the fewest calls first
+    /// One after the other, the one with the fewest calls first (see --redis)
     Balancing,
     /// One after the other, in random order by weight
     WeightedRandom,
@@ -139,6 +157,10 @@ pub(crate) enum Mode {
 /// how long it has been there, the caller, the destination number, the application that it runs or
 /// ran last, and the Unique-ID of the leg that it is bridged to. Durations are by this machine's
 /// clock.
+///
+/// CALLER is the caller id that FreeSWITCH shows for the leg, NAME <NUMBER>: of an inbound leg who
+/// calls; of an outbound one who is said to call, as the called party sees it. A call that was
+/// originated without one has 0000000000.
 ///
 /// With --watch the table is kept up to date until Ctrl-C; where stdout is no terminal, or with
 /// --json, there is a line for each change instead. Events that were missed, because the link was
@@ -163,7 +185,7 @@ pub(crate) struct Channels {
     pub(crate) reconnect: bool,
 }
 
-/// Hangs channels up
+/// Hangs channels up: those that are named, or with --all all there are
 ///
 /// Says for each channel what happened: hung up means that FreeSWITCH has said so
 /// (CHANNEL_HANGUP_COMPLETE), with the cause that the call ended with. With --all, channels that
@@ -195,6 +217,6 @@ pub(crate) struct Hangup {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(crate) timeout: Duration,
     /// The channels' Unique-IDs; `genesis channels` shows them
-    #[arg(required_unless_present = "all", value_name = "UUID", value_parser = unique_id)]
+    #[arg(value_name = "UUID", value_parser = unique_id)]
     pub(crate) uuids: Vec<String>,
 }

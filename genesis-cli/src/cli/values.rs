@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use genesis_channel::Pace;
 use genesis_client::HeaderFilter;
 use genesis_client::proto::dial::{Application, DialString, Leg};
 use genesis_client::proto::name::LogLevel;
@@ -17,6 +18,24 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= 1e9 => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("write a number of seconds greater than 0".to_owned()),
+    }
+}
+
+/// How long calls may ring, in seconds; as long as the library allows.
+pub(super) fn ring_seconds(text: &str) -> Result<Duration, String> {
+    let day = Duration::from_secs(24 * 60 * 60);
+    match seconds(text) {
+        Ok(time) if time <= day => Ok(time),
+        _ => Err("write a number of seconds greater than 0 and at most 86400, a day".to_owned()),
+    }
+}
+
+/// How many originates a second.
+pub(super) fn pace(text: &str) -> Result<Pace, String> {
+    match text.parse() {
+        Ok(number @ 1..) => Ok(Pace::PerSecond(number)),
+        Err(_) if text.eq_ignore_ascii_case("off") => Ok(Pace::Unlimited),
+        _ => Err("write a whole number of originates a second, 1 or more, or `off`".to_owned()),
     }
 }
 
@@ -124,10 +143,32 @@ pub(crate) fn variables(values: &[Secret]) -> Result<Vec<(String, String)>, Fail
     read_all("--var", values, variable)
 }
 
-/// The dial strings that stand for `what`.
-pub(crate) fn dial_strings(what: &str, values: &[Secret]) -> Result<Vec<DialString>, Failure> {
+/// The dial strings that stand for `what`. `instead`: what to do with an application or extension
+/// behind one.
+pub(crate) fn dial_strings(
+    what: &str,
+    values: &[Secret],
+    instead: &str,
+) -> Result<Vec<DialString>, Failure> {
     read_all(what, values, |text| {
-        DialString::parse(text).map_err(|error| error.to_string())
+        let dial = DialString::parse(text).map_err(|error| error.to_string())?;
+        match more_than_a_dial_string(&dial) {
+            true => Err(format!(
+                "there is more behind a blank than a dial string; {instead}"
+            )),
+            false => Ok(dial),
+        }
+    })
+}
+
+/// Somebody wrote all of `originate`'s arguments: `user/1000 &park`, `user/1000 9664`. An endpoint may
+/// hold blanks (`loopback/app=playback:/a file.wav`), but not before an application, nor before a
+/// last word without a slash.
+fn more_than_a_dial_string(dial: &DialString) -> bool {
+    dial.legs().any(|leg| {
+        let endpoint = leg.leg().endpoint().as_str().trim();
+        let behind = endpoint.split_once(char::is_whitespace);
+        behind.is_some_and(|(_, rest)| rest.trim_start().starts_with('&') || !rest.contains('/'))
     })
 }
 
@@ -146,9 +187,9 @@ fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {
             let name = name.trim();
-            // what cannot be sent is said before anything is
+            // what cannot be sent is said before anything is, by the name of the variable
             let leg = Leg::new("null/any").and_then(|leg| leg.variable(name, value));
-            leg.map_err(|_| "a name or value that cannot be sent".to_owned())?;
+            leg.map_err(|error| error.to_string())?;
             Ok((name.to_owned(), value.to_owned()))
         }
         _ => Err("write NAME=VALUE".to_owned()),
@@ -169,7 +210,7 @@ pub(super) fn caller_id(text: &str) -> Result<CallerId, String> {
         .strip_suffix('>')
         .and_then(|text| text.rsplit_once('<'))
     {
-        Some((name, number)) => (name.trim().trim_matches('"').trim(), number.trim()),
+        Some((name, number)) => (unquoted(name.trim()).trim(), number.trim()),
         None => (text, text),
     };
     if number.is_empty() || number.contains(['<', '>']) || text.contains(char::is_control) {
@@ -180,6 +221,14 @@ pub(super) fn caller_id(text: &str) -> Result<CallerId, String> {
         name: name.to_owned(),
         number: number.to_owned(),
     })
+}
+
+/// Without the quotes around it, if it has both.
+fn unquoted(name: &str) -> &str {
+    let inner = name
+        .strip_prefix('"')
+        .and_then(|name| name.strip_suffix('"'));
+    inner.unwrap_or(name)
 }
 
 /// `playback file.wav`, and as `originate` writes it: `&playback(file.wav)`.
@@ -258,6 +307,45 @@ mod tests {
     }
 
     #[test]
+    fn calls_ring_for_a_day_at_most() {
+        assert_eq!(ring_seconds("86400"), Ok(Duration::from_secs(86_400)));
+        for text in ["86401", "1e300", "0", "x"] {
+            assert!(ring_seconds(text).unwrap_err().contains("86400"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pace_is_a_number_or_off() {
+        assert_eq!(pace("30"), Ok(Pace::PerSecond(30)));
+        assert_eq!(pace("OFF"), Ok(Pace::Unlimited));
+        for text in ["0", "-1", "1.5", "fast", ""] {
+            assert!(pace(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_a_dial_string_is_noticed() {
+        let more = |text| more_than_a_dial_string(&DialString::parse(text).unwrap());
+        for text in [
+            "user/1000 &park",
+            "user/1000  &playback(/tmp/a.wav)",
+            "user/1000 9664",
+            "user/1000 9664 XML default",
+            "user/1,user/2 &park",
+            "{a='b c'}user/1000 9664",
+        ] {
+            assert!(more(text), "{text}");
+        }
+        for text in [
+            "user/1000",
+            "{a='b c'}[d='e f']user/1000|user/2",
+            "loopback/app=playback:/tmp/a b/c.wav",
+        ] {
+            assert!(!more(text), "{text}");
+        }
+    }
+
+    #[test]
     fn a_cause_that_is_nearly_right_names_the_right_one() {
         assert_eq!(cause("user_busy"), Ok(HangupCause::UserBusy));
         assert_eq!(cause("17"), Ok(HangupCause::UserBusy));
@@ -276,12 +364,18 @@ mod tests {
 
     #[test]
     fn a_caller_id_has_a_number() {
-        let read = |text| caller_id(text).map(|id| (id.name, id.number));
+        let read = |text: &str| caller_id(text).map(|id| (id.name, id.number));
         let id = |name: &str, number: &str| Ok((name.to_owned(), number.to_owned()));
         assert_eq!(read("1000"), id("1000", "1000"));
         assert_eq!(read("Front Desk <1000>"), id("Front Desk", "1000"));
         assert_eq!(read("\"Front Desk\" <+49 30>"), id("Front Desk", "+49 30"));
         assert_eq!(read("<1000>"), id("1000", "1000"));
+        assert_eq!(read("\"\" <1000>"), id("1000", "1000"));
+        // quotes that are no pair belong to the name
+        for name in ["\"Al", "Al \"the Man\"", "\""] {
+            let text = format!("{name} <1>");
+            assert_eq!(read(&text), id(name, "1"));
+        }
         for text in ["", " ", "Alice <>", "a > b <", "<<1>>"] {
             assert!(caller_id(text).is_err(), "{text:?}");
         }

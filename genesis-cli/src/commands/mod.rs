@@ -9,17 +9,21 @@ mod describe;
 mod events;
 mod hangup;
 mod holes;
+mod interrupts;
 mod live;
 mod logs;
 mod originate;
 mod ring;
 mod sim;
+mod talk;
 
 use std::future::Future;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Failure;
 use crate::output::Output;
+
+use self::interrupts::Interrupts;
 
 /// Runs the command.
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
@@ -38,8 +42,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(_) => block_on(demo::run(&mut output)),
     };
     // what was printed before a failure is a result too
-    output.flush()?;
-    result
+    let written = output.flush();
+    result.and(written)
 }
 
 /// Runs on tokio. The connection has threads of its own, so a slow reader of stdout does not hold
@@ -54,50 +58,4 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
     // a look-up of a host name may still run; nobody waits for it
     runtime.shutdown_background();
     result
-}
-
-/// Ctrl-C and SIGTERM, from now on: they end a command that follows, and are no error.
-#[derive(Debug)]
-struct Interrupts {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Interrupts {
-    fn new() -> Result<Self, Failure> {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-
-            let listen = |kind| signal(kind).map_err(|error| cannot_wait(&error));
-            Ok(Self {
-                interrupt: listen(SignalKind::interrupt())?,
-                terminate: listen(SignalKind::terminate())?,
-            })
-        }
-        #[cfg(not(unix))]
-        Ok(Self {})
-    }
-
-    /// Waits for one of them.
-    async fn wait(&mut self) -> Result<(), Failure> {
-        #[cfg(unix)]
-        {
-            tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
-            }
-            Ok(())
-        }
-        #[cfg(not(unix))]
-        tokio::signal::ctrl_c()
-            .await
-            .map_err(|error| cannot_wait(&error))
-    }
-}
-
-fn cannot_wait(error: &std::io::Error) -> Failure {
-    Failure::failed(format!("cannot wait for signals: {error}"))
 }

@@ -3,12 +3,15 @@
 use std::time::Instant;
 
 use genesis_channel::{Channel, Error, ErrorKind, OriginateOptions, Origination, Pace, Progress};
-use genesis_client::proto::dial::Target;
+use genesis_client::InboundBuilder;
+use genesis_client::proto::HangupCause;
+use genesis_client::proto::dial::{DialString, Target};
 use genesis_ringgroup::Outcome;
 use serde::Serialize;
 
 use super::Interrupts;
 use super::live::{Live, rounded};
+use super::talk;
 use crate::cli::{Originate, WaitFor, values};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, style};
@@ -27,53 +30,49 @@ struct Report {
     talked: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Unique-IDs of legs that nobody could hang up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    may_still_ring: Vec<String>,
+    /// The Unique-ID of the answered call, when nobody can say that it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    still_up: Option<String>,
 }
 
 pub(crate) async fn run(options: Originate, output: &mut Output) -> Result<(), Failure> {
-    let wanted = wanted(&options)?;
-    let mut dial = values::dial_strings("DIAL_STRING", std::slice::from_ref(&options.dial_string))?;
-    let Some(dial) = dial.pop() else {
-        return Err(Failure::usage("there is no dial string"));
-    };
+    // everything that is wrong with the command line is told before anything is done
+    let (dial, wanted) = checked(&options)?;
+    let builder = options.connect.builder_calling()?;
     let mut interrupts = Interrupts::new()?;
-    let connecting = options
-        .connect
-        .builder_calling()?
-        .connect(options.connect.address());
-    let client = tokio::select! {
-        client = connecting => client?,
-        interrupted = interrupts.wait() => {
-            interrupted?;
-            return Err(Failure::failed("given up before the call was made"));
-        }
-    };
+    // without variables, which may hold passwords
+    let destination = dial.endpoints();
     let mut call = Call {
-        live: Live::new([]),
-        // without variables, which may hold passwords
-        destination: dial.endpoints(),
-        output,
+        live: Live::new([], output),
         report: Report {
-            dial_path: dial.endpoints(),
+            dial_path: destination.clone(),
             ..Report::default()
         },
+        destination,
     };
-    let origination = Channel::originate_start(&client, dial, wanted).await;
-    let done = match origination {
-        Ok(origination) => {
-            call.follow(origination, options.wait, &mut interrupts)
-                .await
-        }
-        Err(error) => Err(call.failed(error)),
+    let done = call
+        .make(&options, builder, dial, wanted, &mut interrupts)
+        .await;
+    let up = match call.report.talked {
+        None => call.report.uuid.as_deref(),
+        Some(_) => None,
     };
-    if call.output.json {
-        call.output.object(&call.report)?;
-    }
-    call.output.flush()?;
-    client.exit().await;
-    done
+    call.live.end(&call.report, done, up)
 }
 
-fn wanted(options: &Originate) -> Result<OriginateOptions, Failure> {
+/// The call that is to be made.
+fn checked(options: &Originate) -> Result<(DialString, OriginateOptions), Failure> {
+    let mut dials = values::dial_strings(
+        "DIAL_STRING",
+        std::slice::from_ref(&options.dial_string),
+        "what the answered call runs is given with --app or --exten",
+    )?;
+    let Some(dial) = dials.pop() else {
+        return Err(Failure::usage("there is no dial string"));
+    };
     // one call does not need to be paced
     let mut wanted = OriginateOptions::new()
         .pace(Pace::Unlimited)
@@ -82,71 +81,115 @@ fn wanted(options: &Originate) -> Result<OriginateOptions, Failure> {
     if let Some(caller) = &options.caller_id {
         wanted = wanted.caller_id(&caller.name, &caller.number);
     }
-    Ok(match (&options.app, &options.exten) {
+    let wanted = match (&options.app, &options.exten) {
         (Some(application), _) => wanted.target(Target::Application(application.clone())),
         (None, Some(extension)) => wanted.extension(extension),
         (None, None) => wanted,
-    })
+    };
+    wanted.check(&dial)?;
+    Ok((dial, wanted))
 }
 
 /// The call and how it is told.
 struct Call<'a> {
-    live: Live,
+    live: Live<'a>,
     destination: String,
-    output: &'a mut Output,
     report: Report,
 }
 
 impl Call<'_> {
+    async fn make(
+        &mut self,
+        options: &Originate,
+        builder: InboundBuilder,
+        dial: DialString,
+        wanted: OriginateOptions,
+        interrupts: &mut Interrupts,
+    ) -> Result<(), Failure> {
+        let client = tokio::select! {
+            client = builder.connect(options.connect.address()) => match client {
+                Ok(client) => client,
+                Err(error) => return Err(self.broken(error.into())),
+            },
+            _ = interrupts.wait() => {
+                self.report.result = "cancelled";
+                return Err(Failure::failed("given up before the call was made"));
+            }
+        };
+        let mut starting = Box::pin(Channel::originate_start(&client, dial, wanted));
+        let started = tokio::select! {
+            biased;
+            started = &mut starting => Some(started),
+            _ = interrupts.wait() => None,
+        };
+        let done = match started {
+            Some(Ok(origination)) => self.follow(origination, options.wait, interrupts).await,
+            Some(Err(error)) => Err(self.failed(error)),
+            // the switch may have been told already
+            None => Err(self.cancel(starting, Vec::new(), interrupts).await),
+        };
+        client.exit().await;
+        done
+    }
+
     async fn follow(
         &mut self,
         origination: Origination,
         wait: WaitFor,
         interrupts: &mut Interrupts,
     ) -> Result<(), Failure> {
-        let Some(channel) = self.ring(origination, interrupts).await? else {
-            return Err(Failure::failed("the call was cancelled and hung up"));
-        };
-        if wait == WaitFor::Answer {
+        let channel = self.ring(origination, interrupts).await?;
+        if wait == WaitFor::Answer || self.live.is_broken() {
             return Ok(());
         }
         let answered = Instant::now();
-        let cause = tokio::select! {
-            cause = channel.ended_with() => cause?,
+        let ended = tokio::select! {
+            ended = talk::ended(&channel) => ended,
             // the call stays up, and that is what was said
             interrupted = interrupts.wait() => return interrupted,
+        };
+        let cause = match ended {
+            Ok(cause) => cause,
+            Err(error) => {
+                self.report.error = Some(error.to_string());
+                self.report.still_up = Some(channel.uuid().to_owned());
+                return Err(talk::still_up(&error.to_string(), channel.uuid()));
+            }
         };
         let talked = rounded(answered.elapsed().as_secs_f64());
         self.report.talked = Some(talked);
         self.report.cause = cause.as_ref().map(ToString::to_string);
-        let cause = cause.map_or_else(|| "cause unknown".to_owned(), |cause| cause.to_string());
-        self.tell(
-            style::NONE,
-            &format!("hung up after {talked:.1} s, {cause}"),
-        )
+        self.tell(style::NONE, &talk::words(talked, cause.as_ref()));
+        Ok(())
     }
 
-    /// Tells how it rings until it is answered; `None` when it was cancelled.
+    /// Tells how it rings until it is answered.
     async fn ring(
         &mut self,
         mut origination: Origination,
         interrupts: &mut Interrupts,
-    ) -> Result<Option<Channel>, Failure> {
+    ) -> Result<Channel, Failure> {
         let mut told = Progress::Dialing;
-        self.tell(style::NONE, "is being called")?;
+        self.tell(style::NONE, "is being called");
         let answered = loop {
             let changed = origination.progress_changed(told);
+            // who cannot be told how it goes does not want the call
+            let given_up = async {
+                if !self.live.is_broken() {
+                    let _ = interrupts.wait().await;
+                }
+            };
             tokio::select! {
                 biased;
                 answered = origination.answered() => break answered,
+                () = given_up => {
+                    let uuids = origination.uuids();
+                    let cancelling = std::future::ready(Ok(origination));
+                    return Err(self.cancel(cancelling, uuids, interrupts).await);
+                }
                 progress = changed => {
                     told = progress;
-                    self.progress(progress)?;
-                }
-                interrupted = interrupts.wait() => {
-                    interrupted?;
-                    self.cancel(origination, interrupts).await?;
-                    return Ok(None);
+                    self.progress(progress);
                 }
             }
         };
@@ -159,68 +202,73 @@ impl Call<'_> {
                     path.clone_into(&mut self.report.dial_path);
                 }
                 let text = format!("answered, Unique-ID {}", channel.uuid());
-                self.tell(style::GOOD, &text)?;
-                Ok(Some(channel))
+                self.tell(style::GOOD, &text);
+                Ok(channel)
             }
             Err(error) => Err(self.failed(error)),
         }
     }
 
-    fn progress(&mut self, progress: Progress) -> Result<(), Failure> {
+    fn progress(&mut self, progress: Progress) {
         match progress {
             Progress::Ringing => self.tell(style::WARN, "rings"),
             Progress::EarlyMedia => self.tell(style::WARN, "sends early media"),
             // a channel without news, or what the result tells in a moment
-            _ => Ok(()),
+            _ => {}
         }
     }
 
+    /// Hangs up what there is of the call, or will be. Gives what there is to say at the end.
     async fn cancel(
         &mut self,
-        origination: Origination,
+        starting: impl Future<Output = Result<Origination, Error>>,
+        uuids: Vec<String>,
         interrupts: &mut Interrupts,
-    ) -> Result<(), Failure> {
+    ) -> Failure {
         self.report.result = "cancelled";
         self.report.duration = self.live.seconds();
-        self.tell(style::WARN, "cancelled; hanging up")?;
-        let uuids: Vec<String> = origination.uuids();
+        self.report.cause = Some(HangupCause::OriginatorCancel.to_string());
+        self.tell(style::WARN, "cancelled; hanging up");
+        let cancelling = async { starting.await?.cancel(None).await };
         tokio::select! {
-            cancelled = origination.cancel(None) => {
-                cancelled.map_err(|error| self.failed(error))
-            }
+            cancelled = cancelling => match cancelled {
+                Ok(()) => Failure::failed("the call was cancelled and hung up"),
+                Err(error) => self.failed(error),
+            },
             // who cannot wait is told what is left to do
-            interrupted = interrupts.wait() => {
-                interrupted?;
-                Err(Failure::new(
-                    Code::Link,
-                    format!(
-                        "FreeSWITCH did not say yet that the call hung up; it may still ring: {}",
-                        uuids.join(", ")
-                    ),
-                ))
+            () = interrupts.wait_again() => {
+                let mut text = "FreeSWITCH did not say yet that the call hung up".to_owned();
+                if !uuids.is_empty() {
+                    text = format!("{text}; may still ring: {}", uuids.join(", "));
+                }
+                self.report.may_still_ring = uuids;
+                Failure::new(Code::Link, text)
             }
         }
     }
 
     /// Tells why there is no answer.
     fn failed(&mut self, error: Error) -> Failure {
-        let (result, words) = match error.kind() {
-            ErrorKind::NotAnswered(cause) => {
-                ("no_answer", Outcome::Failed(cause.clone()).to_string())
-            }
-            _ => ("error", error.to_string()),
-        };
-        self.report.result = result;
         self.report.duration = self.live.seconds();
         self.report.cause = error.hangup_cause().map(ToString::to_string);
-        if result == "error" {
-            self.report.error = Some(words);
-            return error.into();
-        }
+        self.report.may_still_ring = error.may_still_ring().to_vec();
+        let ErrorKind::NotAnswered(cause) = error.kind() else {
+            return self.broken(error.into());
+        };
+        let words = Outcome::Failed(cause.clone()).to_string();
+        self.report.result = "no_answer";
+        self.tell(style::BAD, &words);
         Failure::failed(format!("no answer from {}: {words}", self.destination))
     }
 
-    fn tell(&mut self, style: anstyle::Style, text: &str) -> Result<(), Failure> {
-        self.live.tell(&self.destination, style, text, self.output)
+    /// It went wrong.
+    fn broken(&mut self, failure: Failure) -> Failure {
+        self.report.result = "error";
+        self.report.error = Some(failure.text());
+        failure
+    }
+
+    fn tell(&mut self, style: anstyle::Style, text: &str) {
+        self.live.tell(&self.destination, style, text);
     }
 }

@@ -76,7 +76,7 @@ fn with_json_there_is_one_object_about_everybody() {
     assert_eq!(
         result["destinations"],
         json!([
-            {"dial_path": "sim/no_answer", "outcome": "timeout", "cause": "LOSE_RACE"},
+            {"dial_path": "sim/no_answer", "outcome": "timeout", "cause": "NO_ANSWER"},
             {"dial_path": "sim/unregistered", "outcome": "failed", "cause": "USER_NOT_REGISTERED"},
             {"dial_path": "sim/answer", "outcome": "answered", "cause": null},
             {"dial_path": "user/1000", "outcome": "not_tried", "cause": null},

@@ -37,6 +37,12 @@ struct Summary {
 }
 
 pub(crate) async fn run(options: Hangup, output: &mut Output) -> Result<(), Failure> {
+    if options.uuids.is_empty() && !options.all {
+        return Err(Failure::usage(
+            "which channels? Name their Unique-IDs (<UUID>…), which `genesis channels` shows, or give \
+             --all; see genesis hangup --help",
+        ));
+    }
     let address = options.connect.address();
     let client = options.connect.builder()?.connect(&address).await?;
     let uuids = match options.all {

@@ -18,6 +18,12 @@ pub(super) struct Report {
     pub(super) talked: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+    /// Unique-IDs of legs that nobody could hang up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) may_still_ring: Vec<String>,
+    /// The Unique-ID of the answered call, when it was to be hung up and nobody can say that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) still_up: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,13 +36,12 @@ struct Row {
 impl Row {
     fn set(&mut self, outcome: &Outcome) {
         self.outcome = outcome.as_str();
-        self.cause = match outcome {
-            // hung up by us, with this
-            Outcome::Lost | Outcome::TimedOut | Outcome::Cancelled => {
-                Some(HangupCause::LoseRace.to_string())
-            }
-            outcome => outcome.cause().map(ToString::to_string),
+        let cause = match outcome {
+            // the cause of a group that chose no other
+            Outcome::Lost => Some(&HangupCause::LoseRace),
+            outcome => outcome.cause(),
         };
+        self.cause = cause.map(ToString::to_string);
     }
 }
 
@@ -50,6 +55,14 @@ impl Report {
         Self {
             destinations: destinations.iter().map(row).collect(),
             ..Self::default()
+        }
+    }
+
+    /// The Unique-ID of an answered call that goes on.
+    pub(super) fn up(&self) -> Option<&str> {
+        match self.talked {
+            None => self.uuid.as_deref(),
+            Some(_) => None,
         }
     }
 
@@ -81,6 +94,50 @@ impl Report {
     }
 }
 
+/// Whether we hang up who ends like this, so that it may ring a moment longer.
+pub(super) fn is_hung_up_by_us(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Lost | Outcome::TimedOut | Outcome::Cancelled
+    )
+}
+
+/// The Unique-IDs of those who did not win and had to be hung up.
+pub(super) fn not_won(ring: &Ring) -> Vec<String> {
+    let reports = ring.destinations().iter();
+    let rang = reports.filter(|report| is_hung_up_by_us(&report.outcome));
+    rang.flat_map(|report| report.uuids.iter().cloned())
+        .collect()
+}
+
+/// The most destinations of which a line says what became of each.
+const LISTED: usize = 10;
+
+/// A line that says what became of those who were called.
+pub(super) fn nobody_answered(ring: &Ring) -> String {
+    let outcomes = ring.destinations().iter();
+    summary(outcomes.map(|report| (&*report.dial_path, &report.outcome)))
+}
+
+fn summary<'a>(outcomes: impl Iterator<Item = (&'a str, &'a Outcome)>) -> String {
+    let mut parts = Vec::new();
+    let (mut more, mut not_tried) = (0, 0);
+    for (dial_path, outcome) in outcomes {
+        match outcome {
+            Outcome::NotTried => not_tried += 1,
+            _ if parts.len() < LISTED => parts.push(format!("{dial_path} {outcome}")),
+            _ => more += 1,
+        }
+    }
+    if more > 0 {
+        parts.push(format!("{more} more were called"));
+    }
+    if not_tried > 0 {
+        parts.push(format!("{not_tried} not tried"));
+    }
+    format!("nobody answered: {}", parts.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +157,28 @@ mod tests {
             ("failed", cause("USER_BUSY"))
         );
         assert_eq!(row(Outcome::NotTried), ("not_tried", None));
+        assert_eq!(row(Outcome::TimedOut), ("timeout", cause("NO_ANSWER")));
+        assert_eq!(
+            row(Outcome::Cancelled),
+            ("cancelled", cause("ORIGINATOR_CANCEL"))
+        );
+    }
+
+    #[test]
+    fn a_long_list_is_counted() {
+        let failed = Outcome::Failed(HangupCause::UserBusy);
+        let few = [("a", &failed), ("b", &Outcome::NotTried)];
+        assert_eq!(
+            summary(few.into_iter()),
+            "nobody answered: a busy (USER_BUSY), 1 not tried"
+        );
+        let many = std::iter::repeat_n(("a", &failed), 12);
+        let many = many.chain(std::iter::repeat_n(("b", &Outcome::NotTried), 300));
+        let text = summary(many);
+        assert!(
+            text.ends_with(", a busy (USER_BUSY), 2 more were called, 300 not tried"),
+            "{text}"
+        );
+        assert_eq!(text.matches("USER_BUSY").count(), LISTED);
     }
 }
