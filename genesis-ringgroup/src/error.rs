@@ -41,6 +41,22 @@ pub enum ErrorKind {
     Disconnected,
 }
 
+impl ErrorKind {
+    /// The kind in one word, for labels and logs: `timeout`, `backend`, `invalid_argument`,
+    /// `limit`, `lost`, `channel` or `disconnected`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Backend => "backend",
+            Self::InvalidArgument => "invalid_argument",
+            Self::LimitExceeded => "limit",
+            Self::Lost => "lost",
+            Self::Channel => "channel",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {

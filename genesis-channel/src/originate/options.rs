@@ -83,6 +83,11 @@ impl OriginateOptions {
         self
     }
 
+    /// Whether variables were set.
+    pub fn has_variables(&self) -> bool {
+        !self.variables.is_empty()
+    }
+
     /// Sets variables on all legs.
     #[must_use]
     pub fn variables<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self

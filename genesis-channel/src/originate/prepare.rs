@@ -90,7 +90,7 @@ async fn prepare(
     if observed.is_recording() {
         observed.text("channel.dial_path", &dial.endpoints());
     }
-    let has_variables = !options.variables.is_empty() || has_variables(&dial);
+    let has_variables = options.has_variables() || has_variables(&dial);
     observed.flag("channel.has_variables", has_variables);
     let Composed {
         destination,

@@ -96,6 +96,10 @@ impl LoadBalancer for MemoryBalancer {
     async fn get_count(&self, destination: &str) -> Result<u64> {
         Ok(self.lock().get(destination))
     }
+
+    fn backend(&self) -> &'static str {
+        "memory"
+    }
 }
 
 struct Counted {

@@ -145,6 +145,11 @@ pub trait LoadBalancer: Send + Sync + fmt::Debug + 'static {
     ///
     /// Safe.
     async fn get_count(&self, destination: &str) -> Result<u64>;
+
+    /// What metrics call it: `memory`, `redis`, or `custom`.
+    fn backend(&self) -> &'static str {
+        "custom"
+    }
 }
 
 #[async_trait]
@@ -159,6 +164,10 @@ impl<B: LoadBalancer + ?Sized> LoadBalancer for Arc<B> {
 
     async fn get_count(&self, destination: &str) -> Result<u64> {
         (**self).get_count(destination).await
+    }
+
+    fn backend(&self) -> &'static str {
+        (**self).backend()
     }
 }
 

@@ -60,6 +60,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use genesis_client::observe::{Connection, Telemetry};
 use tokio::sync::watch;
 
 pub use backend::{Entry, Fence, Place, QueueBackend, QueueItem, QueueState};
@@ -80,6 +81,7 @@ const LONGEST_NAME: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Queue {
     backend: Arc<dyn QueueBackend>,
+    telemetry: Telemetry,
 }
 
 impl Queue {
@@ -87,7 +89,16 @@ impl Queue {
     pub fn new(backend: impl QueueBackend) -> Self {
         Self {
             backend: Arc::new(backend),
+            telemetry: Telemetry::default(),
         }
+    }
+
+    /// How the queues are observed, instead of the way that the environment says. It has an effect
+    /// with the feature `otel` only.
+    #[must_use]
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
+        self
     }
 
     /// Queues of this process. Clones share them.
@@ -151,7 +162,8 @@ impl Queue {
     ///
     /// Dropping the future leaves the line.
     pub async fn enter(&self, id: &str, options: SlotOptions) -> Result<Ticket> {
-        Ticket::enter(Arc::clone(&self.backend), id, options).await
+        let observe = Connection::none(&self.telemetry);
+        Ticket::enter(Arc::clone(&self.backend), id, options, observe).await
     }
 
     /// A reusable limit: at most `n` hold it at the same time.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use genesis_client::observe::{Connection, Operation};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -97,11 +98,23 @@ struct Membership {
     entry: Entry,
     place: watch::Receiver<Place>,
     left: bool,
+    observe: Connection,
+    /// It holds a place, as telemetry was told.
+    holds: bool,
 }
 
 impl Membership {
+    fn tell_leaving(&self) {
+        if self.holds {
+            let release = [("op", "release")];
+            self.observe
+                .count("genesis_queue_operations_total", &release, 1);
+        }
+    }
+
     async fn leave(mut self) -> Result<()> {
         self.left = true;
+        self.tell_leaving();
         let done = self.backend.leave(&self.queue, &self.entry);
         done.await.unwrap_or_else(|_| Err(ended(&self.queue)))
     }
@@ -110,6 +123,7 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         if !self.left {
+            self.tell_leaving();
             drop(self.backend.leave(&self.queue, &self.entry));
         }
     }
@@ -143,6 +157,8 @@ pub struct Ticket {
     member: Membership,
     entered: Instant,
     timeout: Option<Duration>,
+    /// Until the wait is over.
+    observed: Option<Operation>,
 }
 
 impl Ticket {
@@ -151,9 +167,13 @@ impl Ticket {
         backend: Arc<dyn QueueBackend>,
         queue: &str,
         options: SlotOptions,
+        observe: Connection,
     ) -> Result<Self> {
         let queue: Arc<str> = valid_queue(queue)?.into();
         let entry = options.entry()?;
+        let observed = observe.operation("queue.wait_and_acquire", options.timeout);
+        observed.text("queue.id", &queue);
+        observed.text("queue.item_id", entry.item());
         let entered = Instant::now();
         let place = backend.enter(&queue, entry.clone());
         let mut ticket = Self {
@@ -163,17 +183,20 @@ impl Ticket {
                 entry,
                 place,
                 left: false,
+                observe,
+                holds: false,
             },
             entered,
             timeout: options.timeout,
+            observed: Some(observed),
         };
-        if ticket
+        let entered = ticket
             .until(|place| !matches!(place, Place::Entering))
-            .await?
-        {
-            Ok(ticket)
-        } else {
-            Err(ticket.time_is_up().await)
+            .await;
+        match entered {
+            Ok(true) => Ok(ticket),
+            Ok(false) => Err(ticket.time_is_up().await),
+            Err(error) => Err(ticket.failed(error)),
         }
     }
 
@@ -227,21 +250,40 @@ impl Ticket {
     /// Dropping the future leaves the line.
     pub async fn slot(mut self) -> Result<Slot> {
         let turn = |place: &Place| matches!(place, Place::Granted { .. });
-        if !self.until(turn).await? {
-            return Err(self.time_is_up().await);
+        match self.until(turn).await {
+            Ok(true) => {}
+            Ok(false) => return Err(self.time_is_up().await),
+            Err(error) => return Err(self.failed(error)),
         }
         let granted = self.member.place.borrow().clone();
-        match granted {
-            Place::Granted { ahead, fence } => Ok(Slot {
-                waited: self.entered.elapsed(),
-                member: self.member,
-                ahead,
-                fence,
-                lost: AtomicBool::new(false),
-            }),
+        let Place::Granted { ahead, fence } = granted else {
             // lost between the two looks
-            _ => Err(lost(&self.member.queue, self.member.entry.item())),
+            let error = lost(&self.member.queue, self.member.entry.item());
+            return Err(self.failed(error));
+        };
+        if let Some(observed) = self.observed.take() {
+            observed.number("queue.depth", ahead as u64);
+            observed.succeeded();
         }
+        self.member.holds = true;
+        Ok(Slot {
+            waited: self.entered.elapsed(),
+            member: self.member,
+            ahead,
+            fence,
+            lost: AtomicBool::new(false),
+        })
+    }
+
+    /// Tells telemetry how the wait ended.
+    fn failed(&mut self, error: Error) -> Error {
+        if let Some(observed) = self.observed.take() {
+            let positions = self.watch().positions;
+            let ahead = positions.borrow().unwrap_or_default().saturating_sub(1);
+            observed.number("queue.depth", ahead as u64);
+            observed.failed(error.kind().as_str(), &error);
+        }
+        error
     }
 
     /// Leaves the line; returns when the item is out of it.
@@ -287,8 +329,9 @@ impl Ticket {
         Error::timeout(&what, self.timeout.unwrap_or_default())
     }
 
-    async fn time_is_up(self) -> Error {
+    async fn time_is_up(mut self) -> Error {
         let error = self.timeout_error();
+        let error = self.failed(error);
         // out of the line before the caller hears of it; if that cannot be confirmed, it goes on
         let _ = self.member.leave().await;
         error

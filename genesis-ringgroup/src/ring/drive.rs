@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::call::{Called, End, Plan, Shared, Stop, call, hang_up};
 use super::mode::Order;
+use super::observed::Observed;
 use super::outcome::{GIVEN_UP, Outcome, Report};
 use super::ringing::{Decided, Gone, RingStep};
 use crate::balance::Load;
@@ -25,6 +26,7 @@ pub(super) struct Driver {
     /// Whom it rings for, if the ring ends with that call.
     pub(super) caller: Option<Channel>,
     pub(super) stop: watch::Sender<Option<Stop>>,
+    pub(super) observed: Observed,
 }
 
 /// Whom the ring tells of its end.
@@ -61,6 +63,10 @@ struct State {
     /// Hanging up those that nobody wants any more; gives the legs that could not be.
     leaving: JoinSet<Vec<String>>,
     may_still_ring: Vec<String>,
+    /// How many have had their turn.
+    turns: usize,
+    /// Somebody had a turn before one who stands before them in the list.
+    reordered: bool,
 }
 
 impl Driver {
@@ -71,6 +77,8 @@ impl Driver {
             running: FuturesUnordered::new(),
             leaving: JoinSet::new(),
             may_still_ring: Vec::new(),
+            turns: 0,
+            reordered: false,
         };
         let Self {
             shared,
@@ -78,8 +86,9 @@ impl Driver {
             order,
             caller,
             stop,
+            observed,
         } = self;
-        let ringing = ring(&shared, &plans, order, &mut state);
+        let ringing = observed.around(ring(&shared, &plans, order, &mut state));
         let verdict = tokio::select! {
             biased;
             _ = &mut told.given_up => Verdict::GivenUp,
@@ -112,10 +121,20 @@ impl Driver {
                     }
                     false => error,
                 };
+                observed.end(duration, state.reordered).failed(&error);
                 let _ = told.decided.send(Err(error));
                 return state.finish(&told.gone).await;
             }
         };
+        let observed = observed.end(duration, state.reordered);
+        match &winner {
+            Some(winner) => {
+                let plan = plans.get(winner.index);
+                let name = plan.map_or("", |plan| &plan.name);
+                observed.answered(&winner.channel, name);
+            }
+            None => observed.nobody(),
+        }
         let answer = winner.map(|winner| {
             if let Some(load) = winner.load {
                 tokio::spawn(keep_until_the_end(load, winner.channel.clone()));
@@ -153,7 +172,7 @@ async fn ring(
         while !order.is_empty() && (state.running.is_empty() || !order.one_at_a_time()) {
             let next = tokio::select! {
                 biased;
-                next = order.next() => next,
+                next = order.next(shared.client.observe()) => next,
                 () = &mut deadline => return Verdict::TimedOut,
             };
             let (index, load) = match next {
@@ -162,6 +181,8 @@ async fn ring(
                 Err(error) => return Verdict::Failed(error),
             };
             let Some(plan) = plans.get(index) else { break };
+            state.reordered |= index != state.turns;
+            state.turns += 1;
             let from = match order.one_at_a_time() {
                 true => Instant::now(),
                 false => shared.began,

@@ -18,6 +18,7 @@ use super::Destination;
 use super::call::{Plan, Shared};
 use super::drive::{Driver, Told};
 use super::mode::{Order, RingMode, drawn, rotated};
+use super::observed::Observed;
 use super::outcome::GIVEN_UP;
 use super::ringing::{Ring, Ringing};
 use crate::balance::{LoadBalancer, MAX_DESTINATIONS, MemoryBalancer};
@@ -296,6 +297,11 @@ impl RingGroup {
         }
         let plans = self.plans()?;
         let order = self.order(&plans);
+        let has_variables = plans.iter().any(|plan| {
+            let mut legs = plan.dial.legs();
+            plan.options.has_variables() || legs.any(|leg| !leg.variables().is_empty())
+        });
+        let observed = Observed::new(client, self.mode, plans.len(), self.timeout, has_variables);
         let (events, stream) = match watched {
             true => {
                 let (events, stream) = mpsc::unbounded_channel();
@@ -322,6 +328,7 @@ impl RingGroup {
             order,
             caller,
             stop,
+            observed,
         };
         runtime.spawn(driver.run(Told {
             given_up,

@@ -15,6 +15,7 @@ mod destination;
 mod drive;
 mod group;
 mod mode;
+mod observed;
 mod outcome;
 mod ringing;
 

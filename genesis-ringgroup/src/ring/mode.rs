@@ -5,6 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use genesis_client::observe::Connection;
+
+use super::observed::chosen;
 use crate::balance::{Load, LoadBalancer};
 use crate::{Error, ErrorKind, Result};
 
@@ -113,7 +116,10 @@ impl Order {
     /// # Cancel safety
     ///
     /// Safe: nobody was taken, nothing is counted.
-    pub(super) async fn next(&mut self) -> Result<Option<(usize, Option<Load>)>> {
+    pub(super) async fn next(
+        &mut self,
+        observe: &Connection,
+    ) -> Result<Option<(usize, Option<Load>)>> {
         match self {
             Self::AtOnce(left) | Self::InTurn(left) => {
                 Ok(left.pop_front().map(|index| (index, None)))
@@ -124,7 +130,9 @@ impl Order {
                 left,
                 names,
             } => {
-                let choice = balancer.choose(names).await?;
+                let choice = balancer.choose(names).await;
+                chosen(observe, balancer, &choice);
+                let choice = choice?;
                 if choice.index >= left.len() {
                     return Err(Error::new(
                         ErrorKind::Backend,

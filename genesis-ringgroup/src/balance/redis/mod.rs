@@ -356,6 +356,10 @@ impl LoadBalancer for RedisBalancer {
 
     /// While Redis is down, and if [`WhenDown::CountLocally`] was asked for, the calls of this
     /// process alone; [`snapshot`](RedisBalancer::snapshot) says which it is.
+    fn backend(&self) -> &'static str {
+        "redis"
+    }
+
     async fn get_count(&self, destination: &str) -> Result<u64> {
         if !self.is_alone() {
             let args = Args::default().with(destination);
