@@ -130,7 +130,10 @@ pub(crate) struct Following {
 
 impl Following {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut command = genesis(arguments);
+        Self::start_command(genesis(arguments))
+    }
+
+    pub(crate) fn start_command(mut command: Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -163,8 +166,13 @@ impl Following {
 
     #[cfg(unix)]
     pub(crate) fn interrupt(self) -> Done {
-        signal(&self.child, "-INT");
+        self.signal("-INT");
         end(self.child)
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
     }
 }
 
