@@ -130,6 +130,14 @@ impl RedisOptions {
                 self.prefix
             )));
         }
+        let scheme = self.url.split("://").next().unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("rediss") || scheme.eq_ignore_ascii_case("valkeys") {
+            return Err(invalid(
+                "TLS to Redis (rediss://) is not built in; write redis://, to a server or the end of a \
+                 TLS tunnel on a network that is trusted"
+                    .to_owned(),
+            ));
+        }
         // the reasons of the redis crate never repeat the URL, but the URL may hold a password: stay safe
         let url = self.url.as_str().into_connection_info();
         let info = url.map_err(|_| {
@@ -194,6 +202,7 @@ mod tests {
             (good().prefix("{a}"), "braces"),
             (good().command_timeout(Duration::ZERO), "timeouts"),
             (RedisOptions::new("localhost"), "redis://"),
+            (RedisOptions::new("rediss://:hunter2@localhost"), "TLS"),
         ] {
             let error = options.client().unwrap_err();
             assert_eq!(*error.kind(), ErrorKind::InvalidArgument);

@@ -253,7 +253,14 @@ fn manager(
 }
 
 pub(super) fn failure(address: &str, error: &redis::RedisError) -> Error {
-    let text = if error.is_io_error() || error.is_unrecoverable_error() {
+    let denied = error.kind() == redis::ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"));
+    let text = if denied {
+        format!(
+            "Redis at {address} refused the user or password; give what it expects in the URL: \
+             redis://[user]:[password]@host[:port]"
+        )
+    } else if error.is_io_error() || error.is_unrecoverable_error() {
         format!("Redis at {address} cannot be reached: {error}; is it running?")
     } else {
         format!("Redis at {address} refused the command: {error}")
