@@ -70,6 +70,8 @@ pub(crate) fn init(global: &Global) -> Result<(), Failure> {
         .with_max_level(level.filter())
         .with_ansi(colours)
         .with_writer(io::stderr)
+        // it would tell them on stderr, and panic when that cannot be written either
+        .log_internal_errors(false)
         .event_format(format)
         .try_init()
         .map_err(|error| Failure::failed(format!("cannot start logging: {error}")))

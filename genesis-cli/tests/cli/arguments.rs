@@ -54,7 +54,38 @@ fn mistakes_are_one_line_and_exit_code_2() {
     usage(&["originate"], "<DIAL_STRING>");
     usage(&["originate", "[a=b"], "has no ']'");
     usage(&["originate", "user/1", "--var", "a"], "NAME=VALUE");
-    usage(&["originate", "user/1", "--var", "a=b\nc"], "--var");
+    usage(&["originate", "user/1", "--var", "a=b\nc"], "\"a\"");
+    usage(
+        &["ring", "user/1", "--var", "x=y", "--var", "a=b\nc"],
+        "(number 2): the variable \"a\" cannot be written",
+    );
+    let uuid = ["--var", "origination_uuid=leg"];
+    for command in [
+        &["originate", "user/1,user/2"][..],
+        &["ring", "user/1", "user/2"],
+        &["ring", "user/1,user/2"],
+    ] {
+        usage(&[command, &uuid].concat(), "Unique-ID");
+    }
+    for dial in [
+        "user/1000 &park",
+        "user/1000 9664",
+        "user/1,user/2 9664 XML",
+    ] {
+        usage(&["originate", dial], "--app or --exten");
+        usage(&["ring", "user/1", dial], "`genesis originate`");
+    }
+    usage(
+        &["originate", "user/1", "--timeout", "86401"],
+        "at most 86400",
+    );
+    usage(&["ring", "user/1", "--timeout", "1e9"], "at most 86400");
+    usage(&["ring", "user/1", "--ring-time", "1e9"], "at most 86400");
+    usage(&["ring", "user/1", "--pace", "fast"], "`off`");
+    usage(
+        &["ring", "user/1", "--timeout", "5", "--delay", "user/1=5"],
+        "--delay 5 is not before --timeout 5",
+    );
     usage(
         &["originate", "user/1", "--caller-id", "A <>"],
         "NAME <NUMBER>",
@@ -85,8 +116,9 @@ fn mistakes_are_one_line_and_exit_code_2() {
     );
     let balancing = ["ring", "user/1", "--mode", "balancing", "--redis"];
     usage(&[&balancing[..], &["http://x"]].concat(), "redis://");
+    usage(&[&balancing[..], &["rediss://x"]].concat(), "TLS");
     usage(&["channels", "--reconnect"], "--watch");
-    usage(&["hangup"], "<UUID");
+    usage(&["hangup"], "--all");
     usage(&["hangup", "--all", "leg-1"], "cannot be used with");
     usage(&["hangup", "a b"], "one word");
     usage(
@@ -109,6 +141,7 @@ fn a_mistake_names_the_help_of_its_command() {
             "genesis hangup",
         ),
         (&["events", "--count", "0"], "genesis events"),
+        (&["hangup"], "genesis hangup"),
         (&["--json", "--loglevel", "loud", "demo"], "genesis demo"),
     ] {
         usage(arguments, &format!("; see {command} --help"));

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::redis_server::RedisServer;
-use crate::support::{Done, Following, Simulator, end, genesis, run};
+use crate::support::{Done, Following, Simulator, end, first_line, genesis, run, signal};
 use crate::switch::Switch;
 
 /// Rings for as long as a test could last.
@@ -281,4 +281,20 @@ fn redis_that_goes_away_does_not_hold_the_command_up() {
     let done = call.interrupt();
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.stderr.contains("Redis"), "{done:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn logs_that_cannot_be_written_stop_nothing() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    // it warns that others can reach it
+    let mut command = genesis(&["sim", "--listen", "0.0.0.0:0", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(full).spawn().unwrap();
+    let line = first_line(child.stdout.take().unwrap());
+    let line: Value = serde_json::from_str(&line).unwrap();
+    let port = line["listening"].as_str().unwrap().rsplit(':').next();
+    let done = run(&["api", "status", "--port", port.unwrap()]);
+    assert_eq!(done.code, 0, "{done:?}");
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

@@ -105,6 +105,8 @@ fn a_call_that_is_not_answered_is_exit_code_1_and_says_why() {
         assert_eq!(done.code, 1, "{done:?}");
         let error = format!("error: no answer from {dial}: {words}\n");
         assert_eq!(done.stderr, error);
+        let last = done.stdout.lines().last().unwrap();
+        assert!(last.ends_with(&format!("{dial}  {words}")), "{last}");
     }
     let done = originate(&sim, &["sim/busy", "--json"]);
     let result = object(&done);

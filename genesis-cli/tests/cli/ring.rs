@@ -1,5 +1,8 @@
 //! `genesis ring` against the simulated switch.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use crate::redis_server::RedisServer;
@@ -95,12 +98,26 @@ fn when_nobody_answers_it_is_exit_code_1_at_once() {
         "error: nobody answered: sim/busy busy (USER_BUSY), sim/reject rejected the call \
          (CALL_REJECTED)\n"
     );
+    assert_eq!(
+        done.stdout.lines().last().unwrap(),
+        "nobody answered: sim/busy busy (USER_BUSY), sim/reject rejected the call (CALL_REJECTED)"
+    );
+    let one_by_one = ["--mode", "sequential", "--timeout", "0.5", "sim/no_answer"];
+    let done = ring(
+        &sim,
+        &[&one_by_one[..], &["sim/busy", "sim/answer"]].concat(),
+    );
+    assert_eq!(
+        done.stderr,
+        "error: nobody answered: sim/no_answer did not answer in time, 2 not tried\n"
+    );
     let done = ring(&sim, &["--json", "--timeout", "0.5", "sim/no_answer"]);
     let result = object(&done);
     assert_eq!(
         (done.code, &result["result"], &result["uuid"]),
         (1, &"no_answer".into(), &Value::Null)
     );
+    assert_eq!(result["destinations"][0]["cause"], "NO_ANSWER", "{result}");
     assert!(channels(&sim).is_empty());
 }
 
@@ -181,4 +198,30 @@ fn redis_that_is_down_is_exit_code_3() {
     assert_eq!(done.code, 3, "{done:?}");
     assert!(done.stderr.contains("127.0.0.1:1"), "{}", done.stderr);
     assert!(channels(&sim).is_empty());
+}
+
+#[test]
+fn a_redis_password_that_is_wrong_or_missing_is_told_and_not_shown() {
+    let sim = Simulator::start(&[]);
+    let redis = RedisServer::start();
+    let port = redis.port();
+    let mut line = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    line.write_all(b"CONFIG SET requirepass s3cret\r\n")
+        .unwrap();
+    let mut answer = [0; 5];
+    line.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"+OK\r\n");
+    let url = |user: &str| format!("redis://{user}127.0.0.1:{port}/");
+    for user in [":hunter2@", "alice:hunter2@", ""] {
+        let url = url(user);
+        let balancing = ["--mode", "balancing", "--redis", &url, "sim/answer"];
+        let done = ring(&sim, &balancing);
+        assert_eq!(done.code, 3, "{done:?}");
+        let expected = format!("Redis at 127.0.0.1:{port} refused the user or password");
+        assert!(done.stderr.contains(&expected), "{}", done.stderr);
+        assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
+    }
+    let right = url(":s3cret@");
+    let balancing = ["--mode", "balancing", "--redis", &right, "sim/answer"];
+    assert_eq!(ring(&sim, &balancing).code, 0);
 }
