@@ -56,6 +56,8 @@
 //! - `unload` and `reload` of the module itself are no special commands.
 //! - An async `socket` parks its call as soon as it is connected, FreeSWITCH when the client has
 //!   sent `connect`. So CHANNEL_PARK is fired before a client can subscribe.
+//! - `uuid_bridge` with a leg that has no media ends both at once. FreeSWITCH waits for the answer if
+//!   there is a `ringback` to play meanwhile.
 //! - Regular expressions of filters are those of the crate `regex`: no look-around, no
 //!   back-references.
 //!

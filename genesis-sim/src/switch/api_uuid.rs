@@ -123,7 +123,7 @@ impl Switch {
         OK.to_owned()
     }
 
-    /// switch_ivr_bridge.c, `switch_ivr_uuid_bridge`.
+    /// mod_commands.c, `uuid_bridge_function`: a second other leg is tried when the first fails.
     fn uuid_bridge(&self, args: &str) -> String {
         let read = arguments(args, 3);
         let words: Vec<&str> = read.iter().map(String::as_str).collect();
@@ -133,23 +133,46 @@ impl Switch {
         if others.is_empty() {
             return usage("<uuid> <other_uuid>");
         }
-        let first = self.find_up(first);
-        let other = others.iter().find_map(|uuid| self.find_up(uuid));
-        let (Some(first), Some(other)) = (first, other) else {
-            return "-ERR Invalid uuid\n".to_owned();
+        match others.iter().find(|other| self.bridge_legs(first, other)) {
+            Some(other) => format!("+OK {other}\n"),
+            None => "-ERR Invalid uuid\n".to_owned(),
+        }
+    }
+
+    /// Whether it is done; if not, nothing has happened (switch_ivr_bridge.c,
+    /// `switch_ivr_uuid_bridge`).
+    fn bridge_legs(&self, first: &str, other: &str) -> bool {
+        let (Some(mut first), Some(mut other)) = (self.find_up(first), self.find_up(other)) else {
+            return false;
         };
         if first.channel.uuid == other.channel.uuid {
-            return "-ERR Invalid uuid\n".to_owned();
+            return false;
+        }
+        let has_media = |leg: &Session| {
+            let data = leg.channel.data();
+            data.answered || data.early
+        };
+        if !has_media(&first) {
+            if !has_media(&other) {
+                return false;
+            }
+            std::mem::swap(&mut first, &mut other);
+        }
+        if !has_media(&other) {
+            // both are taken out of what they did, and media is waited for in vain, not even for a
+            // moment unless there is a `ringback` (switch_ivr_originate.c, `switch_ivr_wait_for_answer`)
+            other.hangup(HangupCause::DestinationOutOfOrder);
+            first.hangup(HangupCause::OriginatorCancel);
+            return true;
         }
         // A leg that is bridged already leaves its partner without taking it down.
         other.channel.update(|data| data.partner = None);
-        let uuid = other.channel.uuid.clone();
         let bridge = Action {
             app: "uuid_bridge".to_owned(),
-            arg: uuid.clone(),
+            arg: other.channel.uuid.clone(),
         };
         first.redirect(Next::Actions(vec![bridge]));
-        format!("+OK {uuid}\n")
+        true
     }
 
     fn uuid_setvar(&self, args: &str) -> String {

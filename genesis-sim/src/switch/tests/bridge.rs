@@ -192,6 +192,63 @@ async fn uuid_bridge_joins_parked_legs() {
     );
 }
 
+/// switch_ivr_bridge.c, `switch_ivr_uuid_bridge`; switch_ivr_originate.c, `switch_ivr_wait_for_answer`.
+#[tokio::test(start_paused = true)]
+async fn uuid_bridge_ends_both_legs_when_one_has_no_media() {
+    let script = Script::new()
+        .extension("ringing", &["sleep 600000"])
+        .extension("early", &["pre_answer", "sleep 600000"]);
+    for ringing_first in [true, false] {
+        let (switch, mut feed) = start(script.clone());
+        for uuid in ["a", "c"] {
+            let call = IncomingCall::new("ringing").uuid(uuid);
+            switch.incoming(call).unwrap();
+        }
+        let call = IncomingCall::new("early").uuid("e");
+        switch.incoming(call).unwrap();
+        let b = parked(&switch).await;
+        // two without media are refused, and stay
+        let refused = switch.api("uuid_bridge", "a c").await;
+        assert_eq!(refused, "-ERR Invalid uuid\n");
+        run(1).await;
+        assert_eq!(switch.session_count(), 4);
+
+        let (first, other) = if ringing_first {
+            ("a", &*b)
+        } else {
+            (&*b, "a")
+        };
+        drain(&mut feed);
+        assert_eq!(
+            switch.api("uuid_bridge", &format!("{first} {other}")).await,
+            format!("+OK {other}\n")
+        );
+        run(1).await;
+        let events = drain(&mut feed);
+        let cause = |uuid: &str| {
+            let hangup = events.iter().find(|event| {
+                event.name == EventName::ChannelHangup && event.unique_id.as_deref() == Some(uuid)
+            });
+            get(hangup.unwrap(), "Hangup-Cause")
+        };
+        assert_eq!(cause("a"), "DESTINATION_OUT_OF_ORDER");
+        assert_eq!(cause(&b), "ORIGINATOR_CANCEL");
+
+        // early media is enough
+        let b = parked(&switch).await;
+        assert_eq!(
+            switch.api("uuid_bridge", &format!("e {b}")).await,
+            format!("+OK {b}\n")
+        );
+        run(1).await;
+        assert_eq!(switch.get_variable("e", "bridge_uuid"), Some(b));
+        // another one is tried when the first is refused
+        let b = parked(&switch).await;
+        let tried = switch.api("uuid_bridge", &format!("c x {b}")).await;
+        assert_eq!(tried, format!("+OK {b}\n"));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_transfer_leaves_the_bridge() {
     let script = Script::new()
