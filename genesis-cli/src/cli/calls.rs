@@ -24,9 +24,9 @@ use super::values::{
 /// seconds. Ctrl-C after the answer leaves the call up.
 ///
 /// With --json prints one object: {"result", "uuid", "dial_path", "duration", "cause"}, where
-/// "result" is "answered", "no_answer", "cancelled" or "error" (then with "error"), and "duration"
-/// the seconds until then; with --wait hangup "talked" too, the seconds from the answer to the end.
-/// If the link is lost for good, "may_still_ring" lists the Unique-IDs of legs that could not be hung
+/// "result" is "answered", "no_answer", "cancelled" or "error", and "duration" the seconds until
+/// then; with --wait hangup "talked" too, the seconds from the answer to the end. "error" says what
+/// went wrong, be it after the result. If the link is lost for good, "may_still_ring" lists the Unique-IDs of legs that could not be hung
 /// up, and "still_up" is that of an answered call of which the end was waited for.
 ///
 /// The exit code is 0 when the call was answered, 1 when it was not, 3 when the link was lost.
@@ -79,11 +79,10 @@ pub(crate) enum WaitFor {
 /// answered call is parked and goes on; with --hangup-after it ends, and Ctrl-C ends it sooner.
 ///
 /// With --json prints one object: {"result", "uuid", "dial_path", "duration", "destinations"}, where
-/// "result" is "answered", "no_answer", "cancelled" or "error" (then with "error"), "duration" the
-/// seconds that it rang, and "destinations" an array of {"dial_path", "outcome", "cause"}, in which
+/// "result" is "answered", "no_answer", "cancelled" or "error", "duration" the seconds that it rang, and "destinations" an array of {"dial_path", "outcome", "cause"}, in which
 /// "outcome" is "answered", "lost", "failed", "hung_up", "timeout", "not_tried", "cancelled" or
-/// "error"; with --hangup-after "talked" too, the seconds from the answer to the end. If the link is
-/// lost for good, "may_still_ring" lists the Unique-IDs of legs that could not be hung up, and
+/// "error"; with --hangup-after "talked" too, the seconds from the answer to the end. "error" says what
+/// went wrong, be it after the result. If the link is lost for good, "may_still_ring" lists the Unique-IDs of legs that could not be hung up, and
 /// "still_up" is that of an answered call that could not.
 ///
 /// The exit code is 0 when somebody answered, 1 when nobody did, 3 when the link was lost.

@@ -111,24 +111,22 @@ impl Call<'_> {
                 Ok(client) => client,
                 Err(error) => return Err(self.broken(error.into())),
             },
-            _ = interrupts.wait() => {
-                self.report.result = "cancelled";
-                return Err(Failure::failed("given up before the call was made"));
-            }
+            _ = interrupts.wait() => return Err(self.given_up()),
         };
-        let mut starting = Box::pin(Channel::originate_start(&client, dial, wanted));
-        let started = tokio::select! {
-            biased;
-            started = &mut starting => Some(started),
+        // nobody is called before start, so whoever gives up before that leaves nothing behind
+        let prepared = tokio::select! {
+            prepared = Channel::originate_prepare(&client, dial, wanted) => Some(prepared),
             _ = interrupts.wait() => None,
         };
-        let done = match started {
-            Some(Ok(origination)) => self.follow(origination, options.wait, interrupts).await,
+        let done = match prepared {
+            Some(Ok(prepared)) => {
+                let origination = prepared.start();
+                self.follow(origination, options.wait, interrupts).await
+            }
             Some(Err(error)) => Err(self.failed(error)),
-            // the switch may have been told already
-            None => Err(self.cancel(starting, Vec::new(), interrupts).await),
+            None => Err(self.given_up()),
         };
-        client.exit().await;
+        talk::leave(&client, interrupts).await;
         done
     }
 
@@ -183,9 +181,7 @@ impl Call<'_> {
                 biased;
                 answered = origination.answered() => break answered,
                 () = given_up => {
-                    let uuids = origination.uuids();
-                    let cancelling = std::future::ready(Ok(origination));
-                    return Err(self.cancel(cancelling, uuids, interrupts).await);
+                    return Err(self.cancel(origination, interrupts).await);
                 }
                 progress = changed => {
                     told = progress;
@@ -218,20 +214,20 @@ impl Call<'_> {
         }
     }
 
-    /// Hangs up what there is of the call, or will be. Gives what there is to say at the end.
-    async fn cancel(
-        &mut self,
-        starting: impl Future<Output = Result<Origination, Error>>,
-        uuids: Vec<String>,
-        interrupts: &mut Interrupts,
-    ) -> Failure {
+    fn given_up(&mut self) -> Failure {
+        self.report.result = "cancelled";
+        Failure::failed("given up before the call was made")
+    }
+
+    /// Hangs the call up. Gives what there is to say at the end.
+    async fn cancel(&mut self, origination: Origination, interrupts: &mut Interrupts) -> Failure {
+        let uuids = origination.uuids();
         self.report.result = "cancelled";
         self.report.duration = self.live.seconds();
         self.report.cause = Some(HangupCause::OriginatorCancel.to_string());
         self.tell(style::WARN, "cancelled; hanging up");
-        let cancelling = async { starting.await?.cancel(None).await };
         tokio::select! {
-            cancelled = cancelling => match cancelled {
+            cancelled = origination.cancel(None) => match cancelled {
                 Ok(()) => Failure::failed("the call was cancelled and hung up"),
                 Err(error) => self.failed(error),
             },

@@ -1,9 +1,16 @@
-//! A call that is up: its end, also when the link is lost meanwhile.
+//! A call that is up: its end, also when the link is lost meanwhile. And the end of the connection.
+
+use std::time::Duration;
 
 use genesis_channel::{Channel, Error};
+use genesis_client::Client;
 use genesis_client::proto::HangupCause;
 
+use super::Interrupts;
 use crate::exit::{Code, Failure};
+
+/// A switch that does not even answer `exit` is not waited for any longer.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Waits until the call has ended, over the next link if need be, and gives the cause; `None` if it
 /// ended while the link was away. Fails when the link is lost for good.
@@ -51,4 +58,13 @@ pub(super) fn still_up(reason: &str, uuid: &str) -> Failure {
         Code::Link,
         format!("{reason}; still up as far as is known: {uuid}"),
     )
+}
+
+/// Ends the connection, unless the switch is silent or somebody has no time for that.
+pub(super) async fn leave(client: &Client, interrupts: &mut Interrupts) {
+    tokio::select! {
+        _ = client.exit() => {}
+        () = tokio::time::sleep(GOODBYE) => {}
+        () = interrupts.wait_again() => {}
+    }
 }

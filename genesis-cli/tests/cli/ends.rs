@@ -115,26 +115,25 @@ fn nohup_is_respected() {
 
 #[cfg(unix)]
 #[test]
-fn with_json_a_cancelled_ring_says_what_they_were_hung_up_with() {
+fn with_json_a_cancelled_call_says_what_it_was_hung_up_with() {
     let switch = Switch::start();
-    for arguments in ringing(&switch.port) {
-        let count = arguments.len() - 3;
-        let call = Following::start(&[&arguments[..], &["--json"]].concat());
-        switch.until_channels(count);
+    let [originate, ring] = ringing(&switch.port);
+    let cancelled = |arguments: &[&str], channels: usize| {
+        let call = Following::start(arguments);
+        switch.until_channels(channels);
         call.signal("-TERM");
         let object: Value = serde_json::from_str(&call.line()).unwrap();
         assert_eq!(object["result"], "cancelled");
-        match object["destinations"].as_array() {
-            Some(destinations) => {
-                for destination in destinations {
-                    assert_eq!(destination["cause"], "ORIGINATOR_CANCEL", "{object}");
-                }
-            }
-            None => assert_eq!(object["cause"], "ORIGINATOR_CANCEL", "{object}"),
-        }
         assert_eq!(call.end().code, 1);
         assert!(switch.channels().is_empty());
-    }
+        object
+    };
+    let object = cancelled(&[&originate[..], &["--json"]].concat(), 1);
+    assert_eq!(object["cause"], "ORIGINATOR_CANCEL", "{object}");
+    // when the second one is there, the command has long known of the first one
+    let object = cancelled(&[&ring[..], &["--json", "--pace", "1"]].concat(), 2);
+    let first = json!({"dial_path": SILENT, "outcome": "cancelled", "cause": "ORIGINATOR_CANCEL"});
+    assert_eq!(object["destinations"][0], first, "{object}");
 }
 
 #[test]
@@ -232,6 +231,40 @@ fn a_link_that_is_lost_for_good_names_what_may_still_ring() {
             let named = format!("may still ring: {}", rings[0]);
             assert!(done.stderr.contains(&named), "{done:?}");
         }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_switch_that_is_silent_does_not_hold_up_who_cannot_wait() {
+    for (command, json) in [("originate", false), ("ring", false), ("originate", true)] {
+        let switch = Switch::start();
+        let form: &[&str] = if json { &["--json"] } else { &[] };
+        let call = Following::start(&[&[command, SILENT, "--port", &switch.port], form].concat());
+        let rings = switch.until_channels(1);
+        let uuid = &*rings[0];
+        if !json {
+            call.find(|line| line.ends_with("rings").then_some(()));
+        }
+        switch.stall();
+        call.signal("-INT");
+        if json {
+            // nothing tells that the first one was taken in: two that come at once may be one
+            let object = loop {
+                call.signal("-INT");
+                if let Some(line) = call.line_soon() {
+                    break serde_json::from_str::<Value>(&line).unwrap();
+                }
+            };
+            assert_eq!(object["may_still_ring"], json!([uuid]), "{object}");
+        } else {
+            call.find(|line| line.contains("cancelled").then_some(()));
+            call.signal("-INT");
+        }
+        let done = call.end();
+        assert_eq!(done.code, 3, "{done:?}");
+        let named = format!("may still ring: {uuid}");
+        assert!(done.stderr.contains(&named), "{done:?}");
     }
 }
 

@@ -150,6 +150,12 @@ impl Following {
         self.lines.recv_timeout(PATIENCE).expect("a line")
     }
 
+    /// The next line, if it comes within a moment.
+    #[cfg(unix)]
+    pub(crate) fn line_soon(&self) -> Option<String> {
+        self.lines.recv_timeout(Duration::from_millis(50)).ok()
+    }
+
     /// The next line for which this gives something.
     pub(crate) fn find<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> T {
         loop {

@@ -57,6 +57,11 @@ impl Switch {
         self.faults().cut_all();
     }
 
+    /// Reads nothing any more.
+    pub(crate) fn stall(&self) {
+        self.faults().update(|plan| plan.stall_reads = true);
+    }
+
     /// Cuts every connection, and lets nobody in again: clients give up at once.
     pub(crate) fn cut_for_good(&self) {
         let refuse = |plan: &mut FaultPlan| plan.wrong_password = true;

@@ -87,7 +87,7 @@ impl Call<'_> {
         if let Some(redis) = &redis {
             give_back(redis, interrupts).await;
         }
-        client.exit().await;
+        talk::leave(&client, interrupts).await;
         done
     }
 
