@@ -4,10 +4,11 @@
 
 mod ring_support;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use genesis_ringgroup::balance::LoadKeeper;
 use genesis_ringgroup::channel::client::proto::HangupCause;
 use genesis_ringgroup::channel::{Channel, Pace};
 use genesis_ringgroup::{
@@ -186,6 +187,88 @@ impl LoadBalancer for Broken {
 
     async fn get_count(&self, _: &str) -> genesis_ringgroup::Result<u64> {
         Ok(0)
+    }
+}
+
+/// Says what is done with its counts.
+#[derive(Clone, Debug, Default)]
+struct Told(Arc<Mutex<Vec<&'static str>>>);
+
+impl Told {
+    fn push(&self, what: &'static str) {
+        self.0.lock().unwrap().push(what);
+    }
+
+    fn take(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl LoadKeeper for Told {
+    async fn answered(&self, _: &str) -> genesis_ringgroup::Result<()> {
+        self.push("answered");
+        Ok(())
+    }
+
+    fn detach(self: Box<Self>) {
+        self.push("detached");
+    }
+
+    fn discard(self: Box<Self>) {
+        self.push("given back");
+    }
+}
+
+#[async_trait]
+impl LoadBalancer for Told {
+    async fn choose(&self, destinations: &[String]) -> genesis_ringgroup::Result<Choice> {
+        Ok(Choice::new(0, self.count(&destinations[0]).await?))
+    }
+
+    async fn count(&self, destination: &str) -> genesis_ringgroup::Result<Load> {
+        Ok(Load::new(destination, self.clone()))
+    }
+
+    async fn get_count(&self, _: &str) -> genesis_ringgroup::Result<u64> {
+        Ok(0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_nobody_hears_of_any_more_stay_counted() {
+    let told = Told::default();
+    let group = |dial: &str| {
+        RingGroup::new([dial])
+            .mode(RingMode::Balancing)
+            .balancer(Arc::new(told.clone()))
+    };
+    for (dial, link, expected) in [
+        ("sim/answer", "cut", ["answered", "detached"].as_slice()),
+        ("sim/answer", "kept", &["answered", "given back"]),
+        ("sim/no_answer", "cut", &["detached"]),
+        ("sim/no_answer", "given up", &["given back"]),
+        ("sim/no_answer", "cut and given up", &["detached"]),
+    ] {
+        let sim = switch().await;
+        let client = connect(&sim).await;
+        let ringing = group(dial).start(&client).unwrap();
+        tokio::time::sleep(seconds(2)).await;
+        if link.starts_with("cut") {
+            sim.faults().cut_all();
+        }
+        if link.ends_with("given up") {
+            drop(ringing);
+        } else if dial == "sim/answer" {
+            let ring = ringing.await.unwrap();
+            if link == "kept" {
+                clear(&sim, ring).await;
+            }
+        } else {
+            assert!(ringing.await.unwrap_err().is_disconnected());
+        }
+        tokio::time::sleep(seconds(2)).await;
+        assert_eq!(told.take(), expected, "{dial}, {link}");
     }
 }
 

@@ -33,7 +33,8 @@ impl Choice {
 /// One counted call: hold it until the call ends. Dropping it gives the count back.
 ///
 /// A destination that does not answer has no call any more once it stopped ringing: drop its
-/// `Load` then. Once it has answered, [`answered`](Self::answered) binds the count to the channel.
+/// `Load` then. Once it has answered, [`answered`](Self::answered) binds the count to the channel. If the
+/// connection to the switch is lost for good while it is up, [`detach`](Self::detach) it.
 #[must_use = "dropping a Load gives the count back"]
 pub struct Load {
     destination: String,
@@ -118,6 +119,20 @@ impl Load {
     }
 }
 
+impl Load {
+    /// Nothing more can be heard of the call, though it may be up: the connection to its switch was
+    /// lost for good. Ring groups do this for calls that they have answered.
+    ///
+    /// In memory the count is given back at once, because nobody could do it later. In Redis the call
+    /// is treated as one of a process that died: it is counted until its end if somebody watches the
+    /// switch, else for one lease from now.
+    pub fn detach(mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.detach();
+        }
+    }
+}
+
 impl Drop for Load {
     fn drop(&mut self) {
         if let Some(keeper) = self.keeper.take() {
@@ -135,8 +150,8 @@ impl fmt::Debug for Load {
     }
 }
 
-/// What keeps one count, behind a [`Load`]. Exactly one of [`release`](Self::release) and
-/// [`discard`](Self::discard) is called, once.
+/// What keeps one count, behind a [`Load`]. Exactly one of [`release`](Self::release),
+/// [`detach`](Self::detach) and [`discard`](Self::discard) is called, once.
 #[async_trait]
 pub trait LoadKeeper: Send + Sync + 'static {
     /// The call was answered by the channel with this Unique-ID. By default nothing is done.
@@ -158,6 +173,12 @@ pub trait LoadKeeper: Send + Sync + 'static {
     async fn release(self: Box<Self>) -> Result<()> {
         self.discard();
         Ok(())
+    }
+
+    /// The call may go on, and nobody here will hear of its end; see [`Load::detach`]. By default it
+    /// does what [`discard`](Self::discard) does.
+    fn detach(self: Box<Self>) {
+        self.discard();
     }
 
     /// Gives the count back without waiting. Called when a [`Load`] is dropped, possibly outside of

@@ -231,15 +231,22 @@ impl State {
                 report.cause = Some(cause.clone());
                 self.leaving.spawn(async move {
                     let legs = hang_up(call, cause).await;
-                    if let Some(load) = load {
+                    match load {
                         // what cannot be given back now is given back later
-                        let _ = load.release().await;
+                        Some(load) if legs.is_empty() => drop(load.release().await),
+                        Some(load) => load.detach(),
+                        None => {}
                     }
                     legs
                 });
                 (outcome, None)
             }
             End::Broken(error) => {
+                if !error.may_still_ring().is_empty()
+                    && let Some(load) = load
+                {
+                    load.detach();
+                }
                 self.may_still_ring
                     .extend(error.may_still_ring().iter().cloned());
                 let reason = shared.client.close_reason();
@@ -300,12 +307,16 @@ async fn until_the_end(channel: &Channel) -> bool {
     }
 }
 
-/// Keeps the count of a call until the call ends, or nothing more can be heard of it.
+/// Keeps the count of a call until the call ends; or leaves it to others, if nothing more can be heard
+/// of the call.
 async fn keep_until_the_end(load: Load, channel: Channel) {
     if let Err(error) = load.answered(channel.uuid()).await {
         let uuid = channel.uuid();
         tracing::warn!(%error, uuid, "the balancer does not know yet which call this count is for");
     }
-    until_the_end(&channel).await;
+    if !until_the_end(&channel).await {
+        return load.detach();
+    }
+    // what cannot be given back now is given back later
     let _ = load.release().await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use genesis_client::proto::{Event, EventName};
 use genesis_client::{Client, Inbound, Reconnect};
-use genesis_ringgroup::balance::RedisBalancer;
+use genesis_ringgroup::balance::{LoadBalancer, RedisBalancer};
 use genesis_sim::Sim;
 use genesis_sim::switch::IncomingCall;
 
@@ -270,6 +270,37 @@ async fn an_adopted_call_is_followed_under_another_unique_id() {
     fire(EventName::ChannelHangupComplete, "another", "-");
     assert_eq!(soon(watch.adopted_changed(1)).await, Some(0));
     until(0, SLACK, async || count(&judge, "b").await).await;
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_hears_of_any_more_is_counted_for_a_lease_or_by_a_watcher() {
+    let server = Server::start();
+    let (sim, address) = switch().await;
+    let balancer = balancer(&server).await;
+    let total = async || balancer.snapshot().await.unwrap().total();
+    // the process itself lives on, and counts another call
+    let kept = balancer.count("kept").await.unwrap();
+
+    let lost = balancer.count("lost").await.unwrap();
+    lost.answered("on-another-switch").await.unwrap();
+    lost.detach();
+    let took = until(1, LEASE + SLACK, total).await;
+    assert!(took > LEASE * 3 / 4, "back already after {took:?}");
+
+    let watch = balancer.watch(&client(&address).await).await.unwrap();
+    let uuid = call(&sim);
+    let lost = balancer.count("lost").await.unwrap();
+    lost.answered(&uuid).await.unwrap();
+    lost.detach();
+    let ringing = balancer.count("ringing").await.unwrap();
+    ringing.detach();
+    let adopted = async || watch.adopted();
+    until(1, LEASE * 2 + SLACK, adopted).await;
+    always(2, LEASE * 3, total).await;
+    hang_up(&sim, &uuid).await;
+    until(1, SLACK, total).await;
+    kept.release().await.unwrap();
+    assert_eq!(total().await, 0);
 }
 
 #[tokio::test]

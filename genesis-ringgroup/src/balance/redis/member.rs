@@ -182,6 +182,21 @@ impl Shared {
         self.work.notify_one();
     }
 
+    /// The call goes on without us: Redis counts it as that of a member of which nobody hears again.
+    /// Gives whether Redis knows.
+    pub(super) async fn detach(&self, id: &Id) -> bool {
+        if !self.table().detach(id) {
+            return true;
+        }
+        let nobody = Uuid::new_v4().simple();
+        let args = self.args().with(nobody).with(id);
+        let done: Result<i64> = self.run(&self.scripts.detach, &args).await;
+        if done.is_ok() {
+            self.table().forget(id);
+        }
+        done.is_ok()
+    }
+
     /// The call ended; waits until Redis knows.
     pub(super) async fn release_and_wait(&self, id: &Id) -> Result<()> {
         let (waiter, told) = oneshot::channel();

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::runtime::Handle;
 
 use super::counts::LISTED;
 use super::tally::REMEMBERED;
@@ -62,6 +63,8 @@ pub use watch::Watch;
 ///   exactly one watcher each. A call that no watcher sees (it is on another switch, or the link to
 ///   the switch is down all the while) is given back one lease after that.
 /// * If nobody watches when the lease runs out, calls that were up are given back then.
+/// * A call that is [detached](Load::detach), because the connection to its switch was lost for good,
+///   is treated in the same way from that moment, while the process lives on.
 /// * A process that was only stalled takes its calls back, also those that a watcher adopted.
 /// * A renewal compares what Redis knows with what the process knows, and repairs both ways: after
 ///   a restart of Redis that lost data, or after an answer that was lost, the counts are right
@@ -432,6 +435,13 @@ impl LoadKeeper for Counted {
     async fn release(mut self: Box<Self>) -> Result<()> {
         self.over = true;
         self.member.release_and_wait(&self.id).await
+    }
+
+    fn detach(mut self: Box<Self>) {
+        // without a runtime, and without Redis, it is given back
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { self.over = self.member.detach(&self.id).await });
+        }
     }
 
     fn discard(self: Box<Self>) {}

@@ -173,6 +173,16 @@ impl Table {
         self.entries.contains_key(id)
     }
 
+    /// Redis is going to be asked to count it without us. Gives whether it is one of ours.
+    pub(super) fn detach(&mut self, id: &Id) -> bool {
+        let known = self.has(id);
+        if known {
+            self.forget(id);
+            self.entries.insert(Arc::clone(id), Entry::Unsure);
+        }
+        known
+    }
+
     /// The call ended.
     pub(super) fn release(&mut self, id: &Id, waiter: Option<Waiter>) {
         self.forget(id);
