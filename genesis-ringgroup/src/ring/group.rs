@@ -208,7 +208,8 @@ impl RingGroup {
     /// [`ring_for`](Self::ring_for) is better. The result comes at once; those who
     /// lost are hung up in the background, and [`Ring::losers_gone`] waits for that. Until then the
     /// connection is kept open. In [`RingMode::Balancing`] it is kept open until the answered call has
-    /// ended, because the call counts until then.
+    /// ended, because the call counts until then; if the connection is lost for good before, what
+    /// becomes of the count is said at [`Load::detach`](crate::balance::Load::detach).
     ///
     /// That nobody answered is no error: the [`Ring`] says what became of each.
     ///
@@ -231,6 +232,10 @@ impl RingGroup {
     /// Rings for a caller, over the caller's connection: as [`ring`](Self::ring), and when the caller
     /// hangs up, everybody is hung up at once ([`Ring::caller_hung_up`]).
     ///
+    /// The caller hears nothing of it: answer or [`pre_answer`](Channel::pre_answer) the call first, and
+    /// play ringing if it should be heard. Without one of the two it has no media, and cannot be
+    /// [bridged](Channel::bridge) to whoever answers.
+    ///
     /// Over an outbound socket this is the way to ring: with the caller the socket goes, and when it
     /// is gone, nobody can be hung up over it any more.
     ///
@@ -240,9 +245,13 @@ impl RingGroup {
     ///
     /// # async fn example(session: Session) -> genesis_ringgroup::Result<()> {
     /// let caller = Channel::from_session(&session).await?;
+    /// caller.pre_answer().await?.complete().await?;
+    /// let _ringback = caller.playback("tone_stream://%(2000,4000,440,480);loops=-1").await?;
     /// let ring = RingGroup::new(["user/1000", "user/1001"]).ring_for(&caller).await?;
     /// if let Some(agent) = ring.channel() {
-    ///     caller.bridge(agent).await?;
+    ///     caller.answer().await?;
+    ///     let bridge = caller.bridge(agent).await?; // ends the ringback
+    ///     bridge.ended().await?;
     /// }
     /// # Ok(())
     /// # }
