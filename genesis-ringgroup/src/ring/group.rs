@@ -240,6 +240,7 @@ impl RingGroup {
     /// is gone, nobody can be hung up over it any more.
     ///
     /// ```no_run
+    /// use std::time::Duration;
     /// use genesis_ringgroup::RingGroup;
     /// use genesis_ringgroup::channel::{Channel, client::Session};
     ///
@@ -251,7 +252,7 @@ impl RingGroup {
     /// if let Some(agent) = ring.channel() {
     ///     caller.answer().await?;
     ///     let bridge = caller.bridge(agent).await?; // ends the ringback
-    ///     bridge.ended().await?;
+    ///     bridge.connected(Duration::from_secs(5)).await?.ended().await?;
     /// }
     /// # Ok(())
     /// # }
