@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use genesis_proto::Command;
 use ipnet::IpNet;
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -27,6 +28,9 @@ pub(super) const LINGER: Duration = Duration::from_secs(5);
 /// once; beyond that they are just closed.
 const TURN_AWAY: Duration = Duration::from_secs(2);
 const TURNED_AWAY_AT_ONCE: usize = 1_000;
+/// How many calls may wait to be accepted. The switch says nothing on a connection before it is spoken
+/// to, so one that the system forgets because too many wait is a call without an answer.
+const BACKLOG: u32 = 4096;
 /// How long accepting pauses when the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -208,6 +212,30 @@ pub(super) async fn give_back(client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// Listens on the first of the addresses that can be had, as `TcpListener::bind` does.
+async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "there is no such address");
+    for address in lookup_host(address).await? {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // elsewhere it would let others take the address
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// Waits until all sessions have ended, or the deadline.
 async fn finish(drain: &Drain, sessions: &mut JoinSet<()>, deadline: Instant) {
     let timer = sleep_until(deadline);
@@ -334,7 +362,8 @@ impl OutboundBuilder {
         self
     }
 
-    /// Listens on `address`.
+    /// Listens on `address`. At most 4,096 calls wait to be accepted, fewer if the system says so (on
+    /// Linux `net.core.somaxconn`); of those beyond it some never get an answer.
     ///
     /// # Errors
     ///
@@ -345,7 +374,7 @@ impl OutboundBuilder {
     /// Safe.
     pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Outbound> {
         let shown = format!("{address:?}");
-        let listener = TcpListener::bind(address).await.map_err(|error| {
+        let listener = listen(address).await.map_err(|error| {
             let text = format!("cannot listen on {shown}: {error}");
             Error::new(ErrorKind::Connect, text).with_source(error)
         })?;
@@ -363,5 +392,36 @@ impl fmt::Debug for Outbound {
             .field("listener", &self.listener)
             .field("sessions", &self.drain.sessions())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_burst_of_calls_waits_to_be_accepted() {
+        const BURST: usize = 1_500;
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        if most.trim().parse::<usize>().unwrap() < BURST {
+            return;
+        }
+        let listener = listen("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let soon = Duration::from_secs(5);
+        for _ in 0..BURST {
+            // it stays in the queue although it is closed, and costs no descriptor
+            let connecting = TcpStream::connect(address);
+            drop(
+                tokio::time::timeout(soon, connecting)
+                    .await
+                    .unwrap()
+                    .unwrap(),
+            );
+        }
+        for _ in 0..BURST {
+            let accepted = tokio::time::timeout(soon, listener.accept());
+            drop(accepted.await.unwrap().unwrap());
+        }
     }
 }
