@@ -32,6 +32,8 @@ mod attributes;
 mod config;
 mod glob;
 pub mod hooks;
+#[cfg(feature = "init")]
+pub mod init;
 mod lifecycle;
 mod metering;
 mod processing;

@@ -1,0 +1,298 @@
+//! Exporters for binaries, made from the environment.
+//!
+//! Behind the feature `init`, because it brings the SDK and the exporters. A library never installs
+//! anything global; a program does it once, before its first connection.
+//!
+//! | variable | what it says |
+//! |---|---|
+//! | `OTEL_SDK_DISABLED` | `true`: no spans, and no metrics to a collector |
+//! | `OTEL_SERVICE_NAME` | the service; else `service.name` of the resource, else `genesis` |
+//! | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,key=value`, values percent-encoded |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector, as in `http://localhost:4318`; set, it gets spans and metrics |
+//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` (default) or `grpc` |
+//! | `OTEL_EXPORTER_OTLP_HEADERS` | `name=value,name=value`, values percent-encoded; never shown |
+//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | of one export, in milliseconds; 10000 |
+//! | `OTEL_TRACES_EXPORTER` | `otlp`, `console` (also `stdout`) or `none`; a list is allowed |
+//! | `OTEL_METRICS_EXPORTER` | the same; `prometheus` is accepted and changes nothing |
+//! | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which traces; `parentbased_always_on` |
+//! | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` | attributes of a span; at least 384, which is the default |
+//!
+//! The four `OTEL_EXPORTER_OTLP_*` variables have twins for one signal, `OTEL_EXPORTER_OTLP_TRACES_*`
+//! and `OTEL_EXPORTER_OTLP_METRICS_*`, which win; an endpoint of that kind is used as it is, one for
+//! both gets `/v1/traces` and `/v1/metrics` added over HTTP. The SDK also reads its `OTEL_BSP_*` and
+//! `OTEL_METRIC_EXPORT_*`. TLS is not built in: let a collector on the same machine encrypt.
+//!
+//! Without an endpoint and without `OTEL_TRACES_EXPORTER` nothing is attempted. A collector that is
+//! down costs what it does not get, and one warning: queues are bounded (2048 spans), exports run
+//! in threads of their own, and the end waits for a bounded time.
+//!
+//! ```no_run
+//! use genesis_otel::init::{Guard, Setup};
+//!
+//! # async fn serve() {}
+//! # async fn run() -> Result<(), genesis_otel::init::Error> {
+//! let telemetry = Setup::from_env()?.prometheus().install()?;
+//! serve().await; // and show `telemetry.prometheus()` to who scrapes
+//! telemetry.shutdown(Guard::FLUSH_WITHIN).await
+//! # }
+//! ```
+
+mod bridge;
+mod buckets;
+mod environment;
+mod error;
+mod guard;
+mod otlp;
+mod prometheus;
+
+use std::sync::Arc;
+
+use metrics::Recorder;
+use metrics_util::layers::FanoutBuilder;
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::{InstrumentationScope, KeyValue, global};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::resource::TelemetryResourceDetector;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+
+pub use error::Error;
+pub use guard::Guard;
+pub use prometheus::Prometheus;
+
+use self::bridge::Bridge;
+use self::environment::{Destination, Environment};
+use self::otlp::Engine;
+
+/// Real events have up to 307 headers, each of which is an attribute.
+const SPAN_ATTRIBUTES: u32 = 384;
+
+/// The service if nobody names one.
+const SERVICE: &str = "genesis";
+
+/// A recorder of metrics, as `metrics::set_global_recorder` and `metrics::with_local_recorder` take
+/// it.
+pub type BoxedRecorder = Box<dyn Recorder + Sync>;
+
+/// What is to be exported and how.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    environment: Environment,
+    service_name: String,
+    service_version: Option<String>,
+    prometheus: bool,
+}
+
+impl Setup {
+    /// What the environment of the process asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Environment`] names the variable that cannot be used and what is accepted.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// What these variables ask for.
+    ///
+    /// ```
+    /// # use genesis_otel::init::Setup;
+    /// let wrong = Setup::from_lookup(|name| {
+    ///     (name == "OTEL_TRACES_EXPORTER").then(|| "jaeger".to_owned())
+    /// });
+    /// let text = wrong.unwrap_err().to_string();
+    /// assert!(text.starts_with("OTEL_TRACES_EXPORTER: "), "{text}");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As of [`from_env`](Self::from_env).
+    pub fn from_lookup(get: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        Ok(Self {
+            environment: Environment::read(&get)?,
+            service_name: SERVICE.to_owned(),
+            service_version: None,
+            prometheus: false,
+        })
+    }
+
+    /// The name of the service if the environment has none. Default `genesis`.
+    #[must_use]
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.service_name = name.into();
+        self
+    }
+
+    /// The version of the service, the resource's `service.version`. Default none.
+    #[must_use]
+    pub fn service_version(mut self, version: impl Into<String>) -> Self {
+        self.service_version = Some(version.into());
+        self
+    }
+
+    /// Collects metrics for Prometheus to scrape; see [`Guard::prometheus`]. Off by default.
+    #[must_use]
+    pub fn prometheus(mut self) -> Self {
+        self.prometheus = true;
+        self
+    }
+
+    /// Whether anything would be exported.
+    #[must_use]
+    pub fn exports(&self) -> bool {
+        let Environment {
+            traces, metrics, ..
+        } = &self.environment;
+        self.prometheus || !traces.is_empty() || !metrics.is_empty()
+    }
+
+    /// Makes the exporters and installs them for the whole process: the tracer provider, the
+    /// propagator of `traceparent`, the recorder of metrics. What is not exported is not installed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exporter`] if an exporter cannot be made, [`Error::RecorderInstalled`] if the
+    /// process has a recorder of metrics already.
+    pub fn install(self) -> Result<Guard, Error> {
+        let (guard, recorder) = self.build()?;
+        if let Some(recorder) = recorder {
+            metrics::set_global_recorder(recorder).map_err(|_| Error::RecorderInstalled)?;
+        }
+        if let Some(provider) = guard.tracer_provider() {
+            global::set_text_map_propagator(TraceContextPropagator::new());
+            global::set_tracer_provider(provider.clone());
+        }
+        Ok(guard)
+    }
+
+    /// Makes the exporters and installs nothing: for those who pass the provider (of the guard) and
+    /// the recorder on themselves. There is a recorder if metrics are exported.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exporter`] if an exporter cannot be made.
+    pub fn build(self) -> Result<(Guard, Option<BoxedRecorder>), Error> {
+        let Environment {
+            traces, metrics, ..
+        } = &self.environment;
+        let mut all = traces.iter().chain(metrics);
+        let engine = match all.any(|to| matches!(to, Destination::Otlp(_))) {
+            true => Some(Engine::start()?),
+            false => None,
+        };
+        let resource = self.resource();
+        let traces = self.traces(&resource, engine.as_ref())?;
+        let metrics = self.metrics(resource, engine.as_ref())?;
+        let (prometheus, recorder) = self.recorder(metrics.as_ref())?;
+        Ok((Guard::new(traces, metrics, prometheus), recorder))
+    }
+
+    fn resource(&self) -> Resource {
+        let environment = &self.environment;
+        let name = environment.service_name.as_ref();
+        let mut attributes: Vec<KeyValue> = environment
+            .resource
+            .iter()
+            .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
+            .collect();
+        attributes.push(KeyValue::new(
+            "service.name",
+            name.unwrap_or(&self.service_name).clone(),
+        ));
+        let versioned = attributes
+            .iter()
+            .any(|pair| pair.key.as_str() == "service.version");
+        if let Some(version) = self.service_version.as_ref().filter(|_| !versioned) {
+            attributes.push(KeyValue::new("service.version", version.clone()));
+        }
+        Resource::builder_empty()
+            .with_detector(Box::new(TelemetryResourceDetector))
+            .with_attributes(attributes)
+            .build()
+    }
+
+    fn traces(
+        &self,
+        resource: &Resource,
+        engine: Option<&Arc<Engine>>,
+    ) -> Result<Option<SdkTracerProvider>, Error> {
+        let environment = &self.environment;
+        if environment.traces.is_empty() {
+            return Ok(None);
+        }
+        let sampler = environment.sampler.clone();
+        let attributes = environment.span_attributes.unwrap_or(SPAN_ATTRIBUTES);
+        let mut builder = SdkTracerProvider::builder()
+            .with_resource(resource.clone())
+            .with_sampler(sampler.unwrap_or(Sampler::ParentBased(Box::new(Sampler::AlwaysOn))))
+            .with_max_attributes_per_span(attributes.max(SPAN_ATTRIBUTES));
+        for destination in &environment.traces {
+            builder = match (destination, engine) {
+                (Destination::Otlp(otlp), Some(engine)) => {
+                    builder.with_batch_exporter(otlp::spans(otlp, engine)?)
+                }
+                (Destination::Otlp(_), None) => builder,
+                (Destination::Stdout, _) => {
+                    builder.with_batch_exporter(opentelemetry_stdout::SpanExporter::default())
+                }
+            };
+        }
+        Ok(Some(builder.build()))
+    }
+
+    fn metrics(
+        &self,
+        resource: Resource,
+        engine: Option<&Arc<Engine>>,
+    ) -> Result<Option<SdkMeterProvider>, Error> {
+        let environment = &self.environment;
+        if environment.metrics.is_empty() {
+            return Ok(None);
+        }
+        let mut builder = SdkMeterProvider::builder().with_resource(resource);
+        for destination in &environment.metrics {
+            builder = match (destination, engine) {
+                (Destination::Otlp(otlp), Some(engine)) => {
+                    builder.with_periodic_exporter(otlp::metrics(otlp, engine)?)
+                }
+                (Destination::Otlp(_), None) => builder,
+                (Destination::Stdout, _) => {
+                    builder.with_periodic_exporter(opentelemetry_stdout::MetricExporter::default())
+                }
+            };
+        }
+        Ok(Some(builder.build()))
+    }
+
+    /// One recorder for Prometheus and for OpenTelemetry, as far as they are wanted.
+    fn recorder(
+        &self,
+        metrics: Option<&SdkMeterProvider>,
+    ) -> Result<(Option<Prometheus>, Option<BoxedRecorder>), Error> {
+        let bridge = metrics.map(|provider| {
+            let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+                .with_version(env!("CARGO_PKG_VERSION"))
+                .build();
+            Bridge::new(provider.meter_with_scope(scope))
+        });
+        let scraped = match self.prometheus {
+            true => Some(prometheus::recorder()?),
+            false => None,
+        };
+        let (handle, recorder): (_, BoxedRecorder) = match (scraped, bridge) {
+            (None, None) => return Ok((None, None)),
+            (Some((recorder, handle)), None) => (Some(handle), Box::new(recorder)),
+            (None, Some(bridge)) => (None, Box::new(bridge)),
+            (Some((recorder, handle)), Some(bridge)) => {
+                let both = FanoutBuilder::default()
+                    .add_recorder(recorder)
+                    .add_recorder(bridge)
+                    .build();
+                (Some(handle), Box::new(both))
+            }
+        };
+        prometheus::describe(&*recorder);
+        Ok((handle, Some(recorder)))
+    }
+}
