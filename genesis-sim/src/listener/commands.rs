@@ -79,9 +79,13 @@ impl Connection {
             };
         }
         match verb {
-            Verb::Filter => Answer::reply(self.subscription.filter(&argument)).into(),
+            Verb::Filter => Answer::Reply(self.filter(&argument)).into(),
             Verb::Resume | Verb::Connect | Verb::Getvar => self.session_command(verb, &argument),
-            Verb::Myevents => self.myevents(request).into(),
+            Verb::Myevents => {
+                let answer = self.myevents(request);
+                self.narrow();
+                answer.into()
+            }
             Verb::DivertEvents => {
                 Answer::reply(divert_events(&argument, self.controlled.is_some()).0).into()
             }

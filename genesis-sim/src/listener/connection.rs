@@ -16,9 +16,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Context;
+use super::narrowing::Narrowing;
 use super::queue::{LossyQueue, Patterns, Seen};
 use crate::options::ListenerOptions;
-use crate::switch::{EventFeed, LogEntry, LogFeed, OutboundRequest, Switch, SwitchEvent};
+use crate::switch::{EventFeed, Interest, LogEntry, LogFeed, OutboundRequest, Switch, SwitchEvent};
 
 /// The answer to one command.
 #[derive(Debug)]
@@ -90,6 +91,7 @@ pub(crate) struct Connection {
     pub(crate) killed: Option<Goodbye>,
     pub(crate) permissions: Permissions,
     pub(crate) subscription: Subscription,
+    narrowing: Narrowing,
     pub(crate) logging: LogSubscription,
     feed: Option<EventFeed>,
     log_feed: Option<LogFeed>,
@@ -118,6 +120,7 @@ impl Connection {
             killed: None,
             permissions: Permissions::all(),
             subscription: Subscription::new(),
+            narrowing: Narrowing::default(),
             logging: LogSubscription::default(),
             feed: None,
             log_feed: None,
@@ -242,10 +245,32 @@ impl Connection {
     pub(crate) fn listen(&mut self) {
         if self.feed.is_none() && self.subscription.is_enabled() {
             self.feed = Some(self.switch().subscribe());
+            self.narrow();
         }
         if self.log_feed.is_none() && self.logging != LogSubscription::default() {
             self.log_feed = Some(self.switch().subscribe_log());
         }
+    }
+
+    /// A command `filter`, without that word; gives the reply.
+    pub(crate) fn filter(&mut self, argument: &str) -> String {
+        self.narrowing.filter(argument);
+        let reply = self.subscription.filter(argument);
+        self.narrow();
+        reply
+    }
+
+    /// Has the switch leave out what the subscription does not want in any case, so that an event
+    /// costs nothing for the thousands of connections that follow other channels. Of the rest the
+    /// subscription decides.
+    pub(crate) fn narrow(&self) {
+        let Some(feed) = &self.feed else { return };
+        feed.narrow(match &self.controlled {
+            Some(own) if self.subscription.is_my_events() => {
+                Interest::Keys([own.to_ascii_lowercase()].into())
+            }
+            _ => self.narrowing.interest(),
+        });
     }
 
     /// Takes what the switch has fired since: the subscription as it is *now* decides.

@@ -10,6 +10,7 @@ mod calls;
 mod commands;
 mod connection;
 mod link;
+mod narrowing;
 mod queue;
 
 use std::sync::Arc;

@@ -38,9 +38,7 @@ impl Switch {
             if let Some(body) = given.body() {
                 event = event.body(bytes::Bytes::copy_from_slice(body));
             }
-            let text = |name: &str| given.get(name).map(|value| value.into_owned());
-            let (subclass, unique_id) = (text("Event-Subclass"), text("Unique-ID"));
-            Arc::new(SwitchEvent::new(event, name, subclass, unique_id))
+            Arc::new(SwitchEvent::of(event, name, &given))
         });
     }
 
@@ -105,12 +103,7 @@ impl Switch {
             for (key, value) in after {
                 put(&mut event, key, value);
             }
-            Arc::new(SwitchEvent::new(
-                event,
-                name,
-                None,
-                Some(channel.uuid.clone()),
-            ))
+            Arc::new(SwitchEvent::about(event, name, channel.uuid.clone()))
         });
     }
 }
@@ -118,9 +111,7 @@ impl Switch {
 /// An event made from parts: where it belongs is read from its headers.
 fn finished(event: EventBuilder, name: EventName) -> Arc<SwitchEvent> {
     let made = event.build();
-    let subclass = made.subclass().map(|subclass| subclass.into_owned());
-    let unique_id = made.get("Unique-ID").map(|uuid| uuid.into_owned());
-    Arc::new(SwitchEvent::new(event, name, subclass, unique_id))
+    Arc::new(SwitchEvent::of(event, name, &made))
 }
 
 fn is_core(name: &str) -> bool {

@@ -12,6 +12,7 @@ mod events;
 mod executor;
 mod finish;
 mod fire;
+mod fired;
 mod heartbeat;
 mod incoming;
 mod legs;
@@ -45,7 +46,9 @@ use self::events::{Core, put};
 use self::registry::Registry;
 use self::session::Session;
 
-pub use self::bus::{EventFeed, Feed, LogEntry, LogFeed, SwitchEvent};
+pub use self::bus::Feed;
+pub(crate) use self::bus::Interest;
+pub use self::fired::{EventFeed, LogEntry, LogFeed, SwitchEvent};
 pub use self::incoming::IncomingCall;
 pub use self::message::{ChannelMessage, NoSuchSession};
 pub use self::options::SwitchOptions;
