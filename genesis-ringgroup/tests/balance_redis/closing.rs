@@ -66,3 +66,35 @@ async fn closing_without_calls_asks_redis_nothing() {
     server.kill();
     balancer.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn settled_is_what_redis_knows_and_nobody_rings_in() {
+    let server = Server::start();
+    let judge = balancer(&server).await;
+    let options = RedisOptions::new(server.url()).lease(LEASE);
+    let balancer = RedisBalancer::connect(options.command_timeout(PATIENCE));
+    let balancer = balancer.await.unwrap();
+    let up = balancer.count("a").await.unwrap();
+    let over = balancer.count("b").await.unwrap();
+    // as long as they ring nothing is settled
+    let error = balancer.settled().await.unwrap_err();
+    assert!(
+        error.is_backend() && error.to_string().contains("600ms"),
+        "{error}"
+    );
+    let (settled, answered) = tokio::join!(balancer.settled(), async {
+        drop(over);
+        up.answered("7f4d").await
+    });
+    settled.unwrap();
+    answered.unwrap();
+    let counts = judge.snapshot().await.unwrap();
+    assert_eq!((counts.total(), counts.get("a")), (1, 1));
+    let entries: Vec<String> = server.get(&["HVALS", "genesis:{balance}:entries"]);
+    assert!(entries[0].ends_with(" 7f4d a"), "{entries:?}");
+    // it counts on
+    up.release().await.unwrap();
+    assert_eq!(count(&balancer, "a").await, 0);
+    balancer.close().await.unwrap();
+    balancer.settled().await.unwrap();
+}

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::keeper;
 use super::scripts::{Args, Scripts};
-use super::table::{Id, Table};
+use super::table::{Id, Table, Waiter};
 use crate::redis::{RedisStore, Script};
 use crate::{Error, ErrorKind, Result};
 
@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) work: Notify,
     /// For the watcher: dead members left calls, or some of its calls belong to others now.
     pub(super) look: Notify,
+    /// A call rings no longer.
+    calmer: Notify,
     /// How leaving Redis went, once it has.
     pub(super) left: watch::Sender<Option<Result<()>>>,
 }
@@ -53,6 +55,7 @@ impl Member {
             watches,
             work: Notify::new(),
             look: Notify::new(),
+            calmer: Notify::new(),
             left: watch::Sender::new(None),
         });
         tokio::spawn(keeper::run(Arc::clone(&shared)));
@@ -105,22 +108,46 @@ impl Shared {
         self.work.notify_one();
     }
 
-    /// Leaves Redis with all calls and waits until that is done, for as long as two steps may take:
-    /// the one that is under way and the last one.
+    /// Leaves Redis with all calls and waits until that is done.
     pub(super) async fn leave(&self) -> Result<()> {
         self.start_leaving();
-        let patience = self.store.options().command_time().saturating_mul(2);
         let mut left = self.left.subscribe();
-        let done = match timeout(patience, left.wait_for(Option::is_some)).await {
-            Ok(done) => done.ok().and_then(|done| done.clone()),
-            Err(_) => None,
+        let leaving = async {
+            let left = left.wait_for(Option::is_some).await;
+            left.ok().and_then(|left| left.clone())
         };
+        self.for_two_steps(leaving).await
+    }
+
+    /// Waits until nobody rings any more and Redis knows everything.
+    pub(super) async fn settle(&self) -> Result<()> {
+        let settling = async {
+            loop {
+                let mut calmer = std::pin::pin!(self.calmer.notified());
+                calmer.as_mut().enable();
+                if !self.table().is_unsettled() {
+                    break;
+                }
+                calmer.await;
+            }
+            let (waiter, told) = oneshot::channel();
+            self.table().settle(waiter);
+            self.work.notify_one();
+            told.await.ok()
+        };
+        self.for_two_steps(settling).await
+    }
+
+    /// For as long as two steps may take: the one that is under way and the one that is waited for.
+    async fn for_two_steps(&self, step: impl Future<Output = Option<Result<()>>>) -> Result<()> {
+        let patience = self.store.options().command_time().saturating_mul(2);
+        let done = timeout(patience, step).await.ok().flatten();
         done.unwrap_or_else(|| {
             Err(Error::new(
                 ErrorKind::Backend,
                 format!(
-                    "Redis was not told within {patience:?} that the calls of this balancer are \
-                     given back; they are when its lease of {:?} runs out",
+                    "Redis was not told within {patience:?} what became of the calls of this \
+                     balancer; what is over is given back when its lease of {:?} runs out",
                     self.lease
                 ),
             ))
@@ -176,10 +203,24 @@ impl Shared {
         Ok(id)
     }
 
+    /// The call is up. Gives whether it is one of ours, and whether Redis is away.
+    pub(super) fn answered(&self, id: &Id, uuid: &str) -> (bool, bool) {
+        let mut table = self.table();
+        let known = (table.answered(id, uuid), table.away);
+        drop(table);
+        self.calmer.notify_waiters();
+        known
+    }
+
     /// The call ended; Redis hears of it in the background.
     pub(super) fn release(&self, id: &Id) {
-        self.table().release(id, None);
+        self.ended(id, None);
+    }
+
+    fn ended(&self, id: &Id, waiter: Option<Waiter>) {
+        self.table().release(id, waiter);
         self.work.notify_one();
+        self.calmer.notify_waiters();
     }
 
     /// The call goes on without us: Redis counts it as that of a member of which nobody hears again.
@@ -193,6 +234,7 @@ impl Shared {
         let done: Result<i64> = self.run(&self.scripts.detach, &args).await;
         if done.is_ok() {
             self.table().forget(id);
+            self.calmer.notify_waiters();
         }
         done.is_ok()
     }
@@ -200,8 +242,7 @@ impl Shared {
     /// The call ended; waits until Redis knows.
     pub(super) async fn release_and_wait(&self, id: &Id) -> Result<()> {
         let (waiter, told) = oneshot::channel();
-        self.table().release(id, Some(waiter));
-        self.work.notify_one();
+        self.ended(id, Some(waiter));
         match told.await {
             Ok(outcome) => outcome,
             // the keeper ends only with its runtime

@@ -70,7 +70,8 @@ pub use watch::Watch;
 ///   a restart of Redis that lost data, or after an answer that was lost, the counts are right
 ///   again within a third of the lease (and the time that connecting takes).
 ///
-/// * [`close`](Self::close) gives everything back at once, for a process that ends as it should.
+/// * A process that ends as it should gives everything back with [`close`](Self::close), or leaves the
+///   calls that are up to others after [`settled`](Self::settled).
 ///
 /// # When Redis is down
 ///
@@ -267,6 +268,24 @@ impl RedisBalancer {
         self.member.leave().await
     }
 
+    /// Waits until no call that this balancer and its clones count rings any more, and Redis knows
+    /// everything: what was given back, and which calls are up. Before a process ends that leaves
+    /// calls up: they are then counted as those of a process that died, until their end if somebody
+    /// [watches](Self::watch) the switch, else until the lease runs out.
+    ///
+    /// Takes at most twice the [`command_timeout`](RedisOptions::command_timeout), 4 s unless set.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Backend`] when Redis cannot be reached or a call rings for longer than that.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn settled(&self) -> Result<()> {
+        self.member.settle().await
+    }
+
     fn counts_locally(&self) -> bool {
         self.when_down == WhenDown::CountLocally
     }
@@ -397,10 +416,7 @@ impl Counted {
 #[async_trait]
 impl LoadKeeper for Counted {
     async fn answered(&self, uuid: &str) -> Result<()> {
-        let (known, away) = {
-            let mut table = self.member.table();
-            (table.answered(&self.id, uuid), table.away)
-        };
+        let (known, away) = self.member.answered(&self.id, uuid);
         if !known {
             return Ok(());
         }

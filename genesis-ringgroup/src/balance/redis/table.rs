@@ -115,12 +115,12 @@ impl Table {
     pub(super) fn counted(&mut self, id: &Id, destination: &str) -> bool {
         if !self.closing {
             self.tally.choose(destination);
-            self.settle(id, destination, "");
+            self.enter(id, destination, "");
         }
         !self.closing
     }
 
-    fn settle(&mut self, id: &Id, destination: &str, uuid: &str) {
+    fn enter(&mut self, id: &Id, destination: &str, uuid: &str) {
         let counted = Entry::Counted {
             destination: destination.into(),
             uuid: uuid.to_owned(),
@@ -159,7 +159,7 @@ impl Table {
 
     /// Redis let us have it.
     pub(super) fn adopted(&mut self, id: &Id, destination: &str, uuid: &str) {
-        self.settle(id, destination, uuid);
+        self.enter(id, destination, uuid);
     }
 
     /// It belongs to somebody else.
@@ -220,6 +220,28 @@ impl Table {
         self.out_of_step = false;
         self.introduced = true;
         (args, std::mem::take(&mut self.released))
+    }
+
+    /// Whether a call rings, or it is not known whether Redis counts it.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.entries.values().any(|entry| match entry {
+            Entry::Unsure => true,
+            Entry::Counted { uuid, .. } => uuid.is_empty(),
+        })
+    }
+
+    /// Has Redis told everything, and the waiter how that went.
+    pub(super) fn settle(&mut self, waiter: Waiter) {
+        let told = Released {
+            id: self.id(0),
+            waiter: Some(waiter),
+        };
+        if self.left {
+            return tell(vec![told], &Ok(()));
+        }
+        // a synchronisation comes first, and takes those who wait along
+        self.out_of_step = true;
+        self.released.push(told);
     }
 
     /// The member has left Redis, and its calls with it. Gives those who wait for one of them.
