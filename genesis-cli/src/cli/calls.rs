@@ -121,8 +121,9 @@ pub(crate) struct Ring {
     pub(crate) caller_id: Option<CallerId>,
     /// In mode balancing: count the calls in this Redis, for all processes that use it
     ///
-    /// redis://[user]:[password]@host[:port][/database]. A call is counted while this command runs, so
-    /// use --hangup-after; what was counted is given back before the command ends. Without --redis
+    /// redis://[user]:[password]@host[:port][/database]. What is over is given back before the command
+    /// ends. A call that goes on is counted for 10 s more, or until its end if a program watches the
+    /// switch (RedisBalancer::watch); with --hangup-after this command counts it. Without --redis
     /// the calls are counted in this process alone, of which each destination has one at most: then
     /// balancing rings in the order of the list, as sequential does.
     #[arg(long, value_name = "URL")]

@@ -1,6 +1,6 @@
 //! `genesis ring` against the simulated switch.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
@@ -184,6 +184,34 @@ fn with_redis_processes_balance_together() {
     }
 }
 
+/// The first lines of what Redis answers.
+fn says(redis: &RedisServer, command: &str, lines: usize) -> Vec<String> {
+    let mut line = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
+    line.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+    let answer = BufReader::new(line).lines().take(lines);
+    answer.collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn a_call_that_goes_on_is_left_counted_and_what_is_over_is_not() {
+    let sim = Simulator::start(&[]);
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let balancing = ["--json", "--mode", "balancing", "--redis", &url];
+    let result = object(&ring(
+        &sim,
+        &[&balancing[..], &["sim/busy", "sim/answer"]].concat(),
+    ));
+    let uuid = result["uuid"].as_str().unwrap();
+    // how many there are, the length of the first one, and which it is
+    let counted = says(&redis, "HVALS genesis:{balance}:entries", 3);
+    assert_eq!(counted[0], "*1", "{counted:?}");
+    assert!(
+        counted[2].ends_with(&format!(" {uuid} sim/answer")),
+        "{counted:?}"
+    );
+}
+
 #[test]
 fn redis_that_is_down_is_exit_code_3() {
     let sim = Simulator::start(&[]);
@@ -205,12 +233,7 @@ fn a_redis_password_that_is_wrong_or_missing_is_told_and_not_shown() {
     let sim = Simulator::start(&[]);
     let redis = RedisServer::start();
     let port = redis.port();
-    let mut line = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    line.write_all(b"CONFIG SET requirepass s3cret\r\n")
-        .unwrap();
-    let mut answer = [0; 5];
-    line.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"+OK\r\n");
+    assert_eq!(says(&redis, "CONFIG SET requirepass s3cret", 1), ["+OK"]);
     let url = |user: &str| format!("redis://{user}127.0.0.1:{port}/");
     for user in [":hunter2@", "alice:hunter2@", ""] {
         let url = url(user);

@@ -85,7 +85,7 @@ impl Call<'_> {
             .run(&group, &client, options.hangup_after, interrupts)
             .await;
         if let Some(redis) = &redis {
-            give_back(redis, interrupts).await;
+            self.give_back(redis, interrupts).await;
         }
         talk::leave(&client, interrupts).await;
         done
@@ -261,6 +261,26 @@ impl Call<'_> {
         }
     }
 
+    /// What is over must not stay counted until the lease runs out.
+    async fn give_back(&self, redis: &RedisBalancer, interrupts: &mut Interrupts) {
+        if self.report.is_uncertain() {
+            // as the calls of a process that died
+            return;
+        }
+        let told = async {
+            match self.report.up() {
+                None => redis.close().await,
+                Some(_) => redis.settled().await,
+            }
+        };
+        tokio::select! {
+            told = told => if let Err(error) = told {
+                tracing::warn!("{error}");
+            },
+            () = interrupts.wait_again() => {}
+        }
+    }
+
     /// Somebody did not want to wait until everybody was hung up.
     fn still_ringing(&mut self, uuids: Vec<String>) -> Failure {
         let mut text = "FreeSWITCH did not say yet that everybody hung up".to_owned();
@@ -289,15 +309,5 @@ impl Call<'_> {
         }
         self.report.error = Some(failure.text());
         failure
-    }
-}
-
-/// What was counted must not stay in Redis until the lease runs out.
-async fn give_back(redis: &RedisBalancer, interrupts: &mut Interrupts) {
-    tokio::select! {
-        closed = redis.close() => if let Err(error) = closed {
-            tracing::warn!("{error}");
-        },
-        () = interrupts.wait_again() => {}
     }
 }

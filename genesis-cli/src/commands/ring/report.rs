@@ -66,6 +66,11 @@ impl Report {
         }
     }
 
+    /// Of some calls nobody knows whether they are over.
+    pub(super) fn is_uncertain(&self) -> bool {
+        self.still_up.is_some() || !self.may_still_ring.is_empty()
+    }
+
     /// Takes over what a destination did. Whoever is being called when the ring is given up, or
     /// fails, is hung up.
     pub(super) fn see(&mut self, event: &RingEvent) {
