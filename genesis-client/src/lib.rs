@@ -38,7 +38,7 @@ pub use consumer::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use execute::Execution;
-pub use extension::WeakClient;
+pub use extension::{KeepOpen, WeakClient};
 pub use filter::HeaderFilter;
 pub use genesis_proto as proto;
 pub use inbound::{Inbound, InboundBuilder};

@@ -24,6 +24,8 @@ use crate::options::Options;
 /// How long the switch keeps a `full` socket open after the hangup, so that
 /// CHANNEL_HANGUP_COMPLETE still comes.
 pub(super) const LINGER: Duration = Duration::from_secs(5);
+/// How long what a handler dropped may take over its connection.
+const CLEAN_UP: Duration = Duration::from_secs(10);
 /// How long a call that is refused may take to be given back, and how many are being given back at
 /// once; beyond that they are just closed.
 const TURN_AWAY: Duration = Duration::from_secs(2);
@@ -49,6 +51,7 @@ struct Config {
     max_sessions: usize,
     options: Options,
     setup: Setup,
+    clean_up: Duration,
     telemetry: Telemetry,
 }
 
@@ -61,7 +64,7 @@ pub struct OutboundBuilder {
 
 impl Outbound {
     /// Starts with the defaults: peers on loopback only, at most 10,000 sessions at once,
-    /// `myevents` on, and a linger of 5 s on sockets that know it.
+    /// `myevents` on, a linger of 5 s on sockets that know it, and 10 s for what handlers leave.
     pub fn builder() -> OutboundBuilder {
         let loopback = [
             IpAddr::from([127, 0, 0, 0]),
@@ -82,6 +85,7 @@ impl Outbound {
                     myevents: true,
                     linger: Some(LINGER),
                 },
+                clean_up: CLEAN_UP,
                 telemetry: Telemetry::default(),
             },
         }
@@ -106,6 +110,12 @@ impl Outbound {
     /// Accepts calls and runs `handler` for each, until a [`Drain`] ends it. A handler that fails or
     /// panics ends its own call only; when a handler returns, its session is closed.
     ///
+    /// What the handler dropped may still have something to do over the connection: a call that was
+    /// being originated is hung up, a guard hangs up. The connection closes when that is done, 10
+    /// seconds later at the latest ([`OutboundBuilder::clean_up`]).
+    ///
+    /// For a handler whose errors are of another type there is [`serve_with`](Self::serve_with).
+    ///
     /// # Errors
     ///
     /// Never while it serves; the type leaves room.
@@ -118,6 +128,42 @@ impl Outbound {
     where
         H: Fn(Session) -> F + Send + Sync + 'static,
         F: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.serve_with(handler).await
+    }
+
+    /// As [`serve`](Self::serve), for a handler that ends with an error of any type: that of a crate
+    /// built on this one, or your own. The error goes to the log.
+    ///
+    /// ```no_run
+    /// use genesis_client::{Outbound, Session};
+    ///
+    /// async fn take_call(session: Session) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///     let number = session.get("Caller-Caller-ID-Number").ok_or("nobody calls")?;
+    ///     let extension: u32 = number.parse()?;
+    ///     println!("{extension} calls");
+    ///     session.execute("answer", "").await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// # async fn example() -> genesis_client::Result<()> {
+    /// let outbound = Outbound::builder().bind("127.0.0.1:8084").await?;
+    /// outbound.serve_with(take_call).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`serve`](Self::serve).
+    pub async fn serve_with<H, F, E>(self, handler: H) -> Result<()>
+    where
+        H: Fn(Session) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
     {
         let handler = Arc::new(handler);
         let mut sessions = JoinSet::new();
@@ -248,7 +294,7 @@ async fn finish(drain: &Drain, sessions: &mut JoinSet<()>, deadline: Instant) {
     }
 }
 
-async fn serve_one<H, F>(
+async fn serve_one<H, F, E>(
     stream: TcpStream,
     peer: SocketAddr,
     config: Arc<Config>,
@@ -257,7 +303,8 @@ async fn serve_one<H, F>(
     id: u64,
 ) where
     H: Fn(Session) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<()>> + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
     if let Err(error) = tune(&stream, config.options.tcp_keepalive) {
         tracing::debug!(%error, %peer, "TCP options could not be set");
@@ -287,6 +334,7 @@ async fn serve_one<H, F>(
     task.spawn(observed.run(async move { handler(session).await }));
     match task.join_next().await {
         Some(Ok(Err(error))) => {
+            let error = error.into();
             tracing::warn!(%error, %uuid, "the handler of a call failed");
             observed.failed("error", &error);
         }
@@ -295,6 +343,18 @@ async fn serve_one<H, F>(
             observed.failed("panic", &"the handler panicked");
         }
         _ => observed.succeeded(),
+    }
+    let done = async {
+        tokio::select! {
+            () = client.work_done() => {}
+            _ = client.closed() => {}
+        }
+    };
+    if tokio::time::timeout(config.clean_up, done).await.is_err() {
+        tracing::warn!(
+            %uuid,
+            "a call's connection is closed although something that its handler began is not done"
+        );
     }
     if client.close_reason().is_none() {
         client.exit().await;
@@ -359,6 +419,13 @@ impl OutboundBuilder {
     /// with the feature `otel` only.
     pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
         self.config.telemetry = telemetry;
+        self
+    }
+
+    /// How long the connection of a call stays open at most after its handler has returned, while what
+    /// the handler dropped has something to do over it; see [`Outbound::serve`]. Default 10 s.
+    pub fn clean_up(mut self, time: Duration) -> Self {
+        self.config.clean_up = time;
         self
     }
 
