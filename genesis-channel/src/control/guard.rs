@@ -66,7 +66,9 @@ impl Drop for HangupGuard {
             return;
         }
         let (channel, cause) = (self.channel.clone(), self.cause.clone());
+        let open = channel.client().keep_open();
         runtime.spawn(async move {
+            let _open = open;
             while channel.client().ready().await.is_ok() {
                 match channel.hangup(cause.clone()).await {
                     Err(error) if error.is_disconnected() || error.is_timeout() => {}

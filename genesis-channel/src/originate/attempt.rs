@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use genesis_client::{Client, JobResult};
+use genesis_client::{Client, JobResult, KeepOpen};
 use genesis_proto::HangupCause;
 use genesis_proto::session::Outcome;
 use tokio::sync::{oneshot, watch};
@@ -78,6 +78,8 @@ pub(super) struct Attempt {
     pub(super) outcome: Option<oneshot::Sender<Result<Won>>>,
     /// Dropped when nothing is left to do.
     pub(super) _over: watch::Sender<()>,
+    /// The same, for the connection of a call whose handler has returned.
+    pub(super) _open: KeepOpen,
 }
 
 /// What a wait of the attempt ended by.
@@ -315,6 +317,7 @@ impl Attempt {
             ring_time,
             outcome,
             _over,
+            _open,
             ..
         } = self;
         let legs = legs.into_iter().map(|leg| leg.following).collect();

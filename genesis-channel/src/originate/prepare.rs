@@ -177,6 +177,7 @@ impl PreparedOriginate {
             observed: None,
         };
         let attempt = Attempt {
+            _open: client.keep_open(),
             client,
             legs,
             known,

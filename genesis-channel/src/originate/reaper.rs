@@ -216,6 +216,10 @@ impl Drop for Guard {
         let Some((client, uuid, cause, handle)) = self.armed.take() else {
             return;
         };
-        handle.spawn(async move { kill_surely(&client, &uuid, &cause).await });
+        let open = client.keep_open();
+        handle.spawn(async move {
+            kill_surely(&client, &uuid, &cause).await;
+            drop(open);
+        });
     }
 }
