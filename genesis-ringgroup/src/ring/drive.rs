@@ -72,6 +72,8 @@ struct State {
 impl Driver {
     /// Rings until it is decided, tells the result, and goes on until the losers are gone.
     pub(super) async fn run(self, mut told: Told) {
+        // whoever is not hung up when the connection closes rings on
+        let _open = self.shared.client.keep_open();
         let mut state = State {
             reports: self.not_tried(),
             running: FuturesUnordered::new(),
