@@ -2,12 +2,14 @@
 //! terminal, the link. Nothing is left ringing, and what may be is named.
 
 use std::fs::File;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
 use crate::redis_server::RedisServer;
-use crate::support::{Done, Following, Simulator, end, first_line, genesis, run, signal};
+use crate::support::{
+    Done, Following, Simulator, end, first_line, genesis, genesis_after, run, signal,
+};
 use crate::switch::Switch;
 
 /// Rings for as long as a test could last.
@@ -48,6 +50,26 @@ fn output_that_nobody_reads_hangs_up_what_rings() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn channels_are_hung_up_though_nobody_reads_of_it() {
+    let switch = Switch::start();
+    for _ in 0..3 {
+        let done = run(&["originate", "--port", &switch.port, "sim/answer?after=1ms"]);
+        assert_eq!(done.code, 0, "{done:?}");
+    }
+    assert_eq!(switch.channels().len(), 3);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let done = writing_to(
+        writer,
+        &["hangup", "--all", "--yes", "--port", &switch.port],
+    );
+    // who left has seen enough
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(switch.channels().is_empty());
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_is_full_hangs_up_what_rings_and_names_what_is_up() {
@@ -71,12 +93,14 @@ fn a_disk_that_is_full_hangs_up_what_rings_and_names_what_is_up() {
     }
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn a_terminal_that_is_closed_hangs_up_what_rings() {
     let switch = Switch::start();
     for arguments in ringing(&switch.port) {
-        let call = Following::start(&arguments);
+        // these tests may run under nohup
+        let command = genesis_after(&["env", "--default-signal=HUP"], &arguments);
+        let call = Following::start_command(command);
         call.find(|line| line.ends_with("rings").then_some(()));
         // the shell and the kernel both say so
         call.signal("-HUP");
@@ -92,19 +116,12 @@ fn a_terminal_that_is_closed_hangs_up_what_rings() {
 #[test]
 fn nohup_is_respected() {
     let switch = Switch::start();
-    let mut command = Command::new("sh");
-    let script = r#"trap "" HUP; exec "$@""#;
-    let words = ["-c", script, "sh", env!("CARGO_BIN_EXE_genesis")];
     let dial = "sim/answer?after=1ms&hangup_after=1s";
-    let call = [
-        "originate",
-        "--port",
-        &switch.port,
-        dial,
-        "--wait",
-        "hangup",
-    ];
-    command.args(words).args(call);
+    let arguments = ["originate", "--port", &switch.port, dial];
+    let command = genesis_after(
+        &["sh", "-c", r#"trap "" HUP; exec "$@""#, "sh"],
+        &[&arguments[..], &["--wait", "hangup"]].concat(),
+    );
     let call = Following::start_command(command);
     call.find(|line| line.contains("Unique-ID").then_some(()));
     call.signal("-HUP");

@@ -173,6 +173,8 @@ fn with_redis_processes_balance_together() {
         // whose call is over by then
         let over = [&destinations[..], &["--hangup-after", "0.01"]].concat();
         assert_eq!(chosen(&over), destinations[1]);
+        // and given back when the process ends
+        assert_eq!(says(&redis, "HLEN genesis:{balance}:entries", 1), [":1"]);
     }
     #[cfg(unix)]
     {

@@ -20,8 +20,14 @@ pub(crate) struct Done {
 
 /// `genesis` with these arguments, and nothing from the environment of the test.
 pub(crate) fn genesis(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_genesis"));
-    command.args(arguments);
+    genesis_after(&[], arguments)
+}
+
+/// The same, run by another program, whose words come first.
+pub(crate) fn genesis_after(before: &[&str], arguments: &[&str]) -> Command {
+    let words = [before, &[env!("CARGO_BIN_EXE_genesis")], arguments].concat();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
     for name in [
         "ESL_HOST",
         "ESL_PORT",

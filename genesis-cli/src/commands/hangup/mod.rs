@@ -53,6 +53,7 @@ pub(crate) async fn run(options: Hangup, output: &mut Output) -> Result<(), Fail
         output,
         all: options.all,
         summary: Summary::default(),
+        broken: None,
     };
     let mut progress = Progress::new(uuids);
     report.summary.channels = progress.uuids().len();
@@ -62,13 +63,14 @@ pub(crate) async fn run(options: Hangup, output: &mut Output) -> Result<(), Fail
         let mut events = client.subscribe(hangups).await?;
         let done = hang_up(&client, &options, &mut progress, &mut events, &mut report).await;
         for (uuid, outcome) in progress.rest() {
-            report.tell(&uuid, &outcome)?;
+            report.tell(&uuid, &outcome);
         }
         done?;
     }
-    report.end()?;
+    report.end();
     client.exit().await;
-    report.verdict(options.timeout.as_secs_f64())
+    report.verdict(options.timeout.as_secs_f64())?;
+    report.broken.map_or(Ok(()), Err)
 }
 
 /// The channels there are, once whoever asked for it is sure.
@@ -154,7 +156,7 @@ async fn hang_up(
             () = sleep_until(deadline) => break,
         };
         if let Some(outcome) = outcome {
-            report.tell(&uuid, &outcome)?;
+            report.tell(&uuid, &outcome);
         }
     }
     Ok(())
@@ -186,10 +188,12 @@ struct Report<'a> {
     output: &'a mut Output,
     all: bool,
     summary: Summary,
+    /// Output that could not be written. The other channels are hung up all the same.
+    broken: Option<Failure>,
 }
 
 impl Report<'_> {
-    fn tell(&mut self, uuid: &str, outcome: &Outcome) -> Result<(), Failure> {
+    fn tell(&mut self, uuid: &str, outcome: &Outcome) {
         // of all channels, one that has ended meanwhile is what was wanted
         let ended_meanwhile = Outcome::AlreadyHungUp(None);
         let outcome = match outcome {
@@ -208,26 +212,31 @@ impl Report<'_> {
             Outcome::NotConfirmed => self.summary.not_confirmed += 1,
             _ => {}
         }
-        if self.output.json {
-            let outcome = name;
-            self.output.object(&ChannelObject {
-                uuid,
-                outcome,
-                cause,
-            })?;
-        } else {
-            let style = self.output.style(style);
+        self.write(|output, _| {
+            if output.json {
+                let outcome = name;
+                return output.object(&ChannelObject {
+                    uuid,
+                    outcome,
+                    cause,
+                });
+            }
+            let style = output.style(style);
             let words = in_words(outcome);
-            self.output
-                .line(&format!("{}  {style}{words}{style:#}", one_line(uuid)))?;
-        }
-        self.output.flush()
+            output.line(&format!("{}  {style}{words}{style:#}", one_line(uuid)))
+        });
     }
 
-    fn end(&mut self) -> Result<(), Failure> {
+    fn write(&mut self, write: impl FnOnce(&mut Output, &Summary) -> Result<(), Failure>) {
+        if self.broken.is_none() {
+            let written = write(self.output, &self.summary);
+            self.broken = written.and_then(|()| self.output.flush()).err();
+        }
+    }
+
+    fn end(&mut self) {
         if self.all && self.output.json {
-            let summary = &self.summary;
-            self.output.object(&SummaryObject { summary })?;
+            self.write(|output, summary| output.object(&SummaryObject { summary }));
         } else if self.all {
             let Summary {
                 channels, hung_up, ..
@@ -238,9 +247,8 @@ impl Report<'_> {
                 1 => "1 channel hung up".to_owned(),
                 _ => format!("{channels} channels hung up"),
             };
-            self.output.line(&text)?;
+            self.write(|output, _| output.line(&text));
         }
-        self.output.flush()
     }
 
     fn verdict(&self, seconds: f64) -> Result<(), Failure> {
