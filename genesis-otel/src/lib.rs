@@ -2,12 +2,13 @@
 //!
 //! This crate is the other half of `genesis_client::observe`: with the feature `otel` of
 //! genesis-client, genesis-channel or genesis-ringgroup its [`hooks`] take the place of the
-//! zero-sized ones. Today they do nothing yet; what an event of the switch means is built:
+//! zero-sized ones, and there is nothing else to call.
 //!
 //! | item | what it is for |
 //! |---|---|
 //! | [`Telemetry`] | what is observed, what is left out, where spans and metrics go |
-//! | [`Lifecycle`] | one connection's events as spans and metrics |
+//! | [`hooks`] | what the other crates call |
+//! | [`Lifecycle`] | one connection's events as spans and metrics, without a connection |
 //! | [`vocabulary`] | every span and metric by name; `SIGNALS.md` is made of it |
 //! | [`span`] | a span of your own around a future |
 //! | [`traceparent`] | the channel variable by which a call stays in one trace |
@@ -36,7 +37,6 @@ pub mod hooks;
 pub mod init;
 mod lifecycle;
 mod metering;
-mod processing;
 mod secrets;
 mod span;
 pub mod traceparent;
@@ -44,7 +44,6 @@ pub mod vocabulary;
 
 pub use config::{SpanDetails, Subject, Telemetry, TelemetryBuilder};
 pub use lifecycle::Lifecycle;
-pub use processing::Processing;
 pub use secrets::{DENIED as SECRET_NAMES, command_label, command_name};
 pub use span::{SpanAround, span};
 

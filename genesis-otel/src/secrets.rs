@@ -22,7 +22,7 @@ pub const DENIED: &[&str] = &[
     "pin",
 ];
 
-const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 const VARIABLE: usize = "variable_".len();
 
 /// The list of names, ready for use.
@@ -42,6 +42,12 @@ impl Secrets {
             .split_at_checked(VARIABLE)
             .filter(|(prefix, _)| prefix.eq_ignore_ascii_case(b"variable_"));
         self.denied.hit(name) || variable.is_some_and(|(_, rest)| self.denied.hit(rest))
+    }
+
+    /// Whether a word in `text` is the name of a secret: what answers it may be one.
+    pub(crate) fn are_named_in(&self, text: &[u8]) -> bool {
+        text.split(|&byte| !is_word(byte))
+            .any(|word| !word.is_empty() && self.is_secret(word))
     }
 
     /// `value` with the secrets in it masked.

@@ -5,7 +5,7 @@ mod callbacks;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use metrics::Recorder;
 use opentelemetry::global::{self, BoxedTracer, ObjectSafeTracerProvider};
@@ -18,7 +18,7 @@ pub use callbacks::{SpanDetails, Subject};
 
 use crate::glob::Globs;
 use crate::lifecycle::{Observers, Plans};
-use crate::metering::Series;
+use crate::metering::{Series, Sink};
 use crate::secrets::Secrets;
 use crate::vocabulary::values::Sets;
 
@@ -32,9 +32,9 @@ const HIDDEN: &str = "hidden";
 ///
 /// Cheap to clone, and clones belong together: they share the bound on metric series and the
 /// registry by which a switch is observed once however many connections there are to it. Give
-/// every connection of a process a clone of one value.
+/// every connection of a process a clone of one value; [`Telemetry::default`] is always the same.
 ///
-/// [`Telemetry::default`] reads the environment:
+/// The environment says what is on, [`builder`](Self::builder) starts from it:
 ///
 /// | variable | effect |
 /// |---|---|
@@ -131,6 +131,11 @@ impl Telemetry {
         self.shared.excluded_commands.hit(name.as_bytes())
     }
 
+    /// Whether metrics would go anywhere.
+    pub(crate) fn has_recorder(&self) -> bool {
+        Sink::of(self).is_some()
+    }
+
     /// A tracer of the provider that is in place now. A tracer that was made before there was a
     /// provider never records: make one per connection.
     pub(crate) fn tracer(&self) -> BoxedTracer {
@@ -213,9 +218,13 @@ impl Telemetry {
 
 impl Default for Telemetry {
     /// What the environment says, see [`Telemetry`]; spans and metrics go to what the application
-    /// has installed.
+    /// has installed. One value for the process, and the environment is read once.
     fn default() -> Self {
-        Self::builder().build()
+        // The only global here. Whoever switches telemetry on calls nothing and passes nothing
+        // round, and yet a switch must have one observer however many connections there are to it:
+        // so they must meet somewhere.
+        static DEFAULT: OnceLock<Telemetry> = OnceLock::new();
+        DEFAULT.get_or_init(|| Self::builder().build()).clone()
     }
 }
 

@@ -65,6 +65,15 @@ pub(crate) struct Known {
     pub(crate) has_root: bool,
 }
 
+impl Known {
+    /// Whether it was decided with the channel's first span that its trace is not sampled: there is
+    /// no use in making further spans.
+    pub(crate) fn is_dropped(&self) -> bool {
+        let root = self.parent.as_ref().filter(|_| self.has_root);
+        root.is_some_and(|root| !root.is_sampled())
+    }
+}
+
 /// The channels of one switch, bounded.
 #[derive(Debug)]
 pub(crate) struct Channels {
@@ -91,8 +100,9 @@ impl Channels {
         }
     }
 
-    /// Takes an event in.
-    pub(crate) fn update(&mut self, facts: &Facts<'_>, sets: &Sets) -> Update {
+    /// Takes an event in. A channel becomes active only for who `counts` it: what was not added to
+    /// a gauge must not be taken off it.
+    pub(crate) fn update(&mut self, facts: &Facts<'_>, sets: &Sets, counts: bool) -> Update {
         let mut update = Update::default();
         let Some(uuid) = facts.uuid.as_deref().filter(|uuid| uuid.len() <= MAX_UUID) else {
             return update;
@@ -123,7 +133,11 @@ impl Channels {
             if !channel.ended {
                 channel.end(facts, &mut update);
             }
-        } else if channel.active.is_none() && !channel.ended && (is_new || is_alive(facts)) {
+        } else if counts
+            && channel.active.is_none()
+            && !channel.ended
+            && (is_new || is_alive(facts))
+        {
             let direction = sets
                 .directions
                 .slot(facts.direction.as_deref().unwrap_or_default());
@@ -145,7 +159,7 @@ impl Channels {
     }
 
     /// What is known of a channel.
-    fn known(&self, uuid: &str) -> Known {
+    pub(crate) fn known(&self, uuid: &str) -> Known {
         let Some(channel) = self.by_uuid.get(uuid) else {
             return Known::default();
         };
@@ -174,14 +188,16 @@ impl Channels {
         }
     }
 
-    /// Forgets every channel that is not among `alive`: their ends were missed.
-    pub(crate) fn retain(&mut self, alive: impl Fn(&str) -> bool) -> Vec<(Slot, f64)> {
-        let dead: Vec<Box<str>> = self
-            .by_uuid
-            .keys()
-            .filter(|uuid| !alive(uuid))
-            .cloned()
-            .collect();
+    /// What is above the number of every channel that is known now.
+    pub(crate) fn mark(&self) -> u64 {
+        self.next
+    }
+
+    /// Forgets every channel from before a [`mark`](Self::mark) that is not among `alive`: their
+    /// ends were missed.
+    pub(crate) fn retain(&mut self, before: u64, alive: impl Fn(&str) -> bool) -> Vec<(Slot, f64)> {
+        let old = self.by_age.range(..before).map(|(_, uuid)| uuid);
+        let dead: Vec<Box<str>> = old.filter(|uuid| !alive(uuid)).cloned().collect();
         dead.iter()
             .filter_map(|uuid| Some((self.forget(uuid)?, -1.0)))
             .collect()

@@ -4,6 +4,7 @@ use super::Lifecycle;
 use super::channels::Update;
 use super::facts::Facts;
 use super::spans;
+use crate::metering::Meter;
 use crate::vocabulary::values::Slot;
 
 impl Lifecycle {
@@ -95,6 +96,13 @@ impl Lifecycle {
 
     /// Moves the number of active calls.
     pub(super) fn step_active(&mut self, steps: &[(Slot, f64)]) {
+        if steps.is_empty() {
+            return;
+        }
+        // steps are of channels that somebody has counted: then there is a recorder by now
+        if self.meter.is_none() {
+            self.meter = Meter::new(&self.telemetry);
+        }
         if let Some(meter) = &mut self.meter {
             for (direction, step) in steps {
                 meter.step(|tables| &mut tables.calls_active, &[*direction], *step);

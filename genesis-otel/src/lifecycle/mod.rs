@@ -5,29 +5,29 @@ mod counting;
 mod facts;
 mod observers;
 mod plan;
+mod process;
 mod spans;
 
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use genesis_proto::Event;
-use opentelemetry::Context;
-use opentelemetry::global::BoxedTracer;
-use opentelemetry::trace::{Span as _, SpanContext, TraceContextExt, Tracer};
+use opentelemetry::trace::SpanContext;
 
 use channels::{Known, Update};
 use facts::Facts;
-pub(crate) use observers::Observers;
-use observers::Switch;
+pub(crate) use observers::{Observers, Switch};
 pub(crate) use plan::Plans;
+use process::is_excluded;
+pub(crate) use process::process_event;
+pub(crate) use spans::below;
 
-use crate::config::{Subject, Telemetry};
+use crate::config::Telemetry;
+use crate::hooks::{Processing, Sight};
 use crate::metering::Meter;
-use crate::processing::Processing;
-use crate::vocabulary::spans::PROCESS_EVENT;
 
 /// The events of one connection as spans and metrics.
 ///
@@ -58,12 +58,14 @@ use crate::vocabulary::spans::PROCESS_EVENT;
 /// ```
 pub struct Lifecycle {
     telemetry: Telemetry,
-    /// Nothing once it has shown that nobody listens.
-    tracer: Option<BoxedTracer>,
+    /// Who listens to spans.
+    sight: Arc<Sight>,
     meter: Option<Meter>,
     switch: Option<Joined>,
     /// Another switch may be at the other end.
     look_again: bool,
+    /// It is, and nobody has asked yet.
+    has_joined: bool,
     /// The smallest difference between our clock and the switch's that was seen, in microseconds.
     skew: Option<i128>,
 }
@@ -71,34 +73,33 @@ pub struct Lifecycle {
 struct Joined {
     core: Box<str>,
     switch: Arc<Switch>,
+    /// The channels up to this number were known before the link came up.
+    known_before: u64,
 }
 
 impl Lifecycle {
     /// For a new connection.
     #[must_use]
     pub fn new(telemetry: &Telemetry) -> Self {
+        Self::with(telemetry, Sight::look(telemetry))
+    }
+
+    pub(crate) fn with(telemetry: &Telemetry, sight: Arc<Sight>) -> Self {
         Self {
             telemetry: telemetry.clone(),
-            tracer: Some(telemetry.tracer()),
+            sight,
             meter: Meter::new(telemetry),
             switch: None,
             look_again: false,
+            has_joined: false,
             skew: None,
-        }
-    }
-
-    /// Says what the connection's own span has shown: if it is not valid, there is no provider,
-    /// and no further span is tried. Without this the first event finds out.
-    pub fn probed(&mut self, span: &SpanContext) {
-        if !span.is_valid() {
-            self.tracer = None;
         }
     }
 
     /// Whether anybody listens.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.tracer.is_some() || self.meter.is_some()
+        self.sight.may_trace() || self.meter.is_some()
     }
 
     /// Takes an event in.
@@ -127,23 +128,44 @@ impl Lifecycle {
     /// The span `process_event` for an event that is about to be handled, and the time that takes.
     /// The span is a child of the channel's, if there is one, and has the headers as attributes.
     pub fn process(&mut self, event: &Event) -> Processing {
-        let mut processing = Processing {
-            context: None,
-            took: None,
-        };
         if !self.is_active() {
-            return processing;
+            return Processing::default();
         }
-        let name = event.name();
-        if let Some(meter) = &mut self.meter {
-            let label = self.telemetry.shared().sets.events.slot(name.as_str());
-            let histogram = meter.handle(|tables| &mut tables.processing, &[label]);
-            processing.took = Some((histogram, Instant::now()));
+        let took = self.meter.as_mut().map(|meter| {
+            let name = event.name();
+            let name = self.telemetry.shared().sets.events.slot(name.as_str());
+            let histogram = meter.handle(|tables| &mut tables.processing, &[name]);
+            (histogram, Instant::now())
+        });
+        let switch = self.switch.as_ref().map(|joined| &*joined.switch);
+        let context = process_event(&self.telemetry, &self.sight, switch, event);
+        Processing::new(context, took)
+    }
+
+    /// A new link, and who listens to it. Another switch may be at its other end, and calls may
+    /// have ended meanwhile.
+    pub(crate) fn link_up(&mut self, sight: Arc<Sight>) {
+        self.sight = sight;
+        self.meter = Meter::new(&self.telemetry);
+        self.look_again = true;
+        if let Some(joined) = &mut self.switch {
+            joined.known_before = joined.switch.state().channels.mark();
         }
-        if self.tracer.is_some() && !self.is_excluded(event, name.as_str()) {
-            processing.context = self.process_span(event);
-        }
-        processing
+    }
+
+    /// Whether metrics are recorded.
+    pub(crate) fn has_recorder(&self) -> bool {
+        self.meter.is_some()
+    }
+
+    /// Whether the switch is another one than when this was asked last.
+    pub(crate) fn has_joined(&mut self) -> bool {
+        std::mem::take(&mut self.has_joined)
+    }
+
+    pub(crate) fn switch(&self) -> Weak<Switch> {
+        let joined = self.switch.as_ref();
+        joined.map_or_else(Weak::new, |joined| Arc::downgrade(&joined.switch))
     }
 
     /// Says which channels there are, after events were missed: `alive` is what `show channels`
@@ -154,11 +176,10 @@ impl Lifecycle {
         let Some(joined) = &self.switch else {
             return;
         };
-        let steps = joined
-            .switch
-            .state()
-            .channels
-            .retain(|uuid| alive.contains(uuid));
+        let before = joined.known_before;
+        let mut state = joined.switch.state();
+        let steps = state.channels.retain(before, |uuid| alive.contains(uuid));
+        drop(state);
         self.step_active(&steps);
     }
 
@@ -166,6 +187,8 @@ impl Lifecycle {
     /// and again after a gap: no event can move a connection to another switch in between.
     fn join(&mut self, core: Option<&str>) {
         let core = core.unwrap_or_default();
+        // of another switch than before the gap nothing was known then
+        let known_before = if self.look_again { 0 } else { u64::MAX };
         if let Some(joined) = &self.switch {
             let settled = !self.look_again && !joined.core.is_empty();
             if settled || core.is_empty() {
@@ -184,9 +207,11 @@ impl Lifecycle {
         } else {
             shared.observers.join(core, shared.max_channels)
         };
+        self.has_joined = true;
         self.switch = Some(Joined {
             core: core.into(),
             switch,
+            known_before,
         });
     }
 
@@ -196,7 +221,7 @@ impl Lifecycle {
             return;
         };
         if let Some(switch) = Arc::into_inner(joined.switch) {
-            let steps = switch.state().channels.retain(|_| false);
+            let steps = switch.state().channels.retain(u64::MAX, |_| false);
             self.step_active(&steps);
         }
     }
@@ -210,21 +235,15 @@ impl Lifecycle {
         };
         let mut state = joined.switch.state();
         let is_new = state.is_new(facts.sequence);
-        is_new.then(|| state.channels.update(facts, &shared.sets))
-    }
-
-    fn is_excluded(&self, event: &Event, name: &str) -> bool {
-        let subclass = || event.subclass();
-        self.telemetry.excludes_event(name)
-            || (name == "CUSTOM"
-                && subclass().is_some_and(|subclass| self.telemetry.excludes_event(&subclass)))
+        let counts = self.meter.is_some();
+        is_new.then(|| state.channels.update(facts, &shared.sets, counts))
     }
 
     fn trace(&mut self, facts: &Facts<'_>, known: Known) {
         let shared = self.telemetry.shared();
-        let Some(tracer) = &self.tracer else {
+        if !self.sight.may_trace() {
             return;
-        };
+        }
         let Some(plan) = shared.plans.of(facts.kind()) else {
             return;
         };
@@ -233,14 +252,16 @@ impl Lifecycle {
         } else {
             shared.subclasses
         };
-        if !wanted || self.is_excluded(facts.event, &facts.name) {
+        if !wanted || is_excluded(&self.telemetry, facts.event, &facts.name) {
+            return;
+        }
+        if known.is_dropped() {
             return;
         }
         let other = self.other_root(facts, known.parent.as_ref());
-        match spans::emit(&self.telemetry, tracer, plan, facts, &known, other) {
-            Some(root) if !known.has_root => self.set_root(facts.uuid.as_deref(), root),
-            Some(_) => {}
-            None => self.tracer = None,
+        let made = spans::emit(&self.telemetry, &self.sight, plan, facts, &known, other);
+        if let Some(root) = made.filter(|_| !known.has_root) {
+            self.set_root(facts.uuid.as_deref(), root);
         }
     }
 
@@ -257,38 +278,6 @@ impl Lifecycle {
         if let (Some(joined), Some(uuid)) = (&self.switch, uuid) {
             joined.switch.state().channels.set_root(uuid, root);
         }
-    }
-
-    fn process_span(&mut self, event: &Event) -> Option<Context> {
-        let tracer = self.tracer.as_ref()?;
-        let parent = self.switch.as_ref().and_then(|joined| {
-            let uuid = event.unique_id()?;
-            joined.switch.state().channels.root(&uuid)
-        });
-        let context = spans::below(parent.as_ref());
-        let builder = tracer
-            .span_builder(PROCESS_EVENT.name)
-            .with_kind(PROCESS_EVENT.kind.into());
-        let mut span = tracer.build_with_context(builder, &context);
-        if !spans::is_real(span.span_context(), parent.as_ref()) {
-            self.tracer = None;
-            return None;
-        }
-        if !span.is_recording() {
-            return Some(context.with_span(span));
-        }
-        span.set_attributes(self.telemetry.event_attributes(event));
-        let subject = Subject::Event {
-            span: PROCESS_EVENT.name,
-            event,
-        };
-        spans::apply_details(&self.telemetry, &mut span, subject);
-        let context = context.with_span(span);
-        self.telemetry
-            .shared()
-            .callbacks
-            .event(&context.span(), event);
-        Some(context)
     }
 
     /// The age of the event beyond the smallest that was seen: the clocks of the switch and of this
@@ -317,7 +306,7 @@ impl Drop for Lifecycle {
 impl fmt::Debug for Lifecycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lifecycle")
-            .field("spans", &self.tracer.is_some())
+            .field("spans", &self.sight.may_trace())
             .field("metrics", &self.meter.is_some())
             .field("switch", &self.switch.as_ref().map(|joined| &joined.core))
             .finish_non_exhaustive()

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use opentelemetry::Context;
-use opentelemetry::global::{BoxedSpan, BoxedTracer};
-use opentelemetry::trace::{Link, Span as _, SpanContext, TraceContextExt, Tracer};
+use opentelemetry::global::BoxedSpan;
+use opentelemetry::trace::{Link, Span as _, SpanBuilder, SpanContext, TraceContextExt};
 use quick_xml::Reader;
 use quick_xml::events::Event as Xml;
 
@@ -12,6 +12,7 @@ use super::channels::Known;
 use super::facts::Facts;
 use super::plan::Plan;
 use crate::config::{Subject, Telemetry};
+use crate::hooks::Sight;
 use crate::vocabulary::sources::Source;
 
 /// The name of a conference stands at the top of its document.
@@ -21,24 +22,18 @@ const MAX_DOCUMENT: usize = 16 * 1024;
 /// there is no provider.
 pub(super) fn emit(
     telemetry: &Telemetry,
-    tracer: &BoxedTracer,
+    sight: &Sight,
     plan: &Plan,
     facts: &Facts<'_>,
     known: &Known,
     other: Option<SpanContext>,
 ) -> Option<SpanContext> {
-    let mut builder = tracer
-        .span_builder(plan.span.name)
-        .with_kind(plan.span.kind.into());
+    let mut builder = SpanBuilder::from_name(plan.span.name).with_kind(plan.span.kind.into());
     if let Some(other) = other {
         builder = builder.with_links(vec![Link::new(other, Vec::new(), 0)]);
     }
-    let parent = known.parent.as_ref();
-    let mut span = tracer.build_with_context(builder, &below(parent));
+    let mut span = sight.span(builder, &below(known.parent.as_ref()))?;
     let context = span.span_context().clone();
-    if !is_real(&context, parent) {
-        return None;
-    }
     if span.is_recording() {
         for source in &plan.attributes {
             if let Some(value) = value_of(telemetry, source, facts, known) {
@@ -61,16 +56,11 @@ pub(super) fn emit(
 
 /// A context in which a new span is a child of `parent`, or a root. What is current where events
 /// are read has nothing to do with them.
-pub(super) fn below(parent: Option<&SpanContext>) -> Context {
+pub(crate) fn below(parent: Option<&SpanContext>) -> Context {
     match parent {
         Some(parent) => Context::new().with_remote_span_context(parent.clone()),
         None => Context::new(),
     }
-}
-
-/// Whether somebody made this span: without a provider it is empty, or its parent's double.
-pub(super) fn is_real(span: &SpanContext, parent: Option<&SpanContext>) -> bool {
-    span.is_valid() && parent.is_none_or(|parent| parent.span_id() != span.span_id())
 }
 
 pub(super) fn apply_details(telemetry: &Telemetry, span: &mut BoxedSpan, subject: Subject<'_>) {

@@ -1,5 +1,6 @@
 //! Metrics: handles that are kept, labels from closed sets, series that are bounded.
 
+mod meters;
 mod series;
 mod table;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, Recorder};
 
+pub(crate) use meters::{Labels, Meters};
 pub(crate) use series::Series;
 use table::{Handle, Table};
 
@@ -28,7 +30,7 @@ impl Sink {
     ///
     /// The recorder that stands in for a missing one cannot be asked what it is, but it is known to
     /// have no size. A real one without a size is taken for it, and can be given explicitly.
-    fn of(telemetry: &Telemetry) -> Option<Self> {
+    pub(crate) fn of(telemetry: &Telemetry) -> Option<Self> {
         match &telemetry.shared().metrics {
             MetricsTo::Nowhere => None,
             MetricsTo::Recorder(recorder) => Some(Self::Given(Arc::clone(recorder))),

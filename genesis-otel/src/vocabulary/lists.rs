@@ -321,3 +321,68 @@ pub const BRIDGE_RESULTS: &[&str] = &["established", "unbridged"];
 pub const DURATIONS: &[&str] = &["1", "2", "5", "10", "20", "30", "60", "120", "300", "more"];
 /// Truth.
 pub const BOOLS: &[&str] = &["true", "false"];
+/// Which side a connection is of: we connect to the switch, or the switch to us.
+pub const CONNECTION_TYPES: &[&str] = &["inbound", "outbound"];
+/// The kinds of errors; `cancelled` is what nobody waited for any longer.
+pub const ERRORS: &[&str] = &[
+    "access_denied",
+    "authentication",
+    "backend",
+    "cancelled",
+    "channel",
+    "connect",
+    "disconnected",
+    "drain",
+    "error",
+    "hung_up",
+    "invalid_argument",
+    "limit",
+    "lost",
+    "mode",
+    "not_answered",
+    "panic",
+    "peer",
+    "protocol",
+    "refused",
+    "timeout",
+    "unknown_channel",
+];
+/// What is done with a channel.
+pub const OPERATIONS: &[&str] = &[
+    "answer",
+    "bridge",
+    "create",
+    "hangup",
+    "park",
+    "play_and_get_digits",
+    "playback",
+    "say",
+    "wait",
+];
+/// How a group rings.
+pub const RING_MODES: &[&str] = &[
+    "balancing",
+    "parallel",
+    "round-robin",
+    "sequential",
+    "weighted-random",
+];
+/// What came of a ring, and of an attempt to connect again.
+pub const RESULTS: &[&str] = &[
+    "answered",
+    "no_answer",
+    "error",
+    "connected",
+    "refused",
+    "rejected",
+    "auth",
+    "closed",
+];
+/// What was waited for too long.
+pub const TIMEOUT_TYPES: &[&str] = &["wait", "command", "connection"];
+/// Where load is counted.
+pub const BACKENDS: &[&str] = &["memory", "redis", "custom"];
+/// How a destination was picked.
+pub const SELECTIONS: &[&str] = &["selected", "fallback"];
+/// What is done with a place in a queue.
+pub const QUEUE_OPERATIONS: &[&str] = &["acquire", "release", "timeout"];

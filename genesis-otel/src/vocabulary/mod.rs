@@ -15,6 +15,7 @@
 mod document;
 mod lists;
 pub mod metrics;
+pub mod operations;
 pub mod sources;
 pub mod spans;
 pub mod values;

@@ -108,6 +108,20 @@ pub(crate) struct Sets {
     pub(crate) digits: Closed,
     pub(crate) transfer_types: Closed,
     pub(crate) transfer_roles: Closed,
+    pub(crate) commands: Closed,
+    pub(crate) errors: Closed,
+    connection_types: Closed,
+    operations: Closed,
+    bools: Closed,
+    ring_modes: Closed,
+    results: Closed,
+    timeout_types: Closed,
+    timeout_operations: Closed,
+    durations: Closed,
+    backends: Closed,
+    selections: Closed,
+    queue_operations: Closed,
+    nothing: Closed,
 }
 
 impl Sets {
@@ -128,6 +142,60 @@ impl Sets {
             digits: of(DIGITS),
             transfer_types: of(TRANSFER_TYPES),
             transfer_roles: of(TRANSFER_ROLES),
+            commands: of(COMMANDS),
+            errors: of(ERRORS),
+            connection_types: of(CONNECTION_TYPES),
+            operations: of(OPERATIONS),
+            bools: of(BOOLS),
+            ring_modes: of(RING_MODES),
+            results: of(RESULTS),
+            timeout_types: of(TIMEOUT_TYPES),
+            timeout_operations: Closed::new(
+                OPERATIONS
+                    .iter()
+                    .chain(COMMANDS)
+                    .copied()
+                    .chain(["wait_and_acquire"]),
+            ),
+            durations: of(DURATIONS),
+            backends: of(BACKENDS),
+            selections: of(SELECTIONS),
+            queue_operations: of(QUEUE_OPERATIONS),
+            nothing: of(&[]),
+        }
+    }
+
+    /// The values that a label can have, whatever the metric.
+    pub(crate) fn of_label(&self, label: &str) -> &Closed {
+        match label {
+            "answer_state" => &self.answer_states,
+            "application.name" => &self.applications,
+            "application.result" => &self.application_results,
+            "bridge.result" => &self.bridge_results,
+            "channel.read_codec" | "channel.write_codec" => &self.codecs,
+            "channel_state" => &self.channel_states,
+            "command" => &self.commands,
+            "direction" => &self.directions,
+            "dtmf.digit" => &self.digits,
+            "error" => &self.errors,
+            "event.name" | "event_name" => &self.events,
+            "event_subclass" => &self.subclasses,
+            "hangup.cause" | "hangup_cause" => &self.causes,
+            "hangup.cause.q850" => &self.q850,
+            "has_balancer" | "success" => &self.bools,
+            "loadbalancer.backend" => &self.backends,
+            "loadbalancer.result" => &self.selections,
+            "mode" => &self.ring_modes,
+            "op" => &self.queue_operations,
+            "operation" => &self.operations,
+            "result" => &self.results,
+            "timeout.duration" => &self.durations,
+            "timeout.operation" => &self.timeout_operations,
+            "timeout.type" => &self.timeout_types,
+            "transfer.role" => &self.transfer_roles,
+            "transfer.type" => &self.transfer_types,
+            "type" => &self.connection_types,
+            _ => &self.nothing,
         }
     }
 }
@@ -159,15 +227,30 @@ mod tests {
     }
 
     #[test]
-    fn numbers_fit_the_bits_of_a_key() {
+    fn every_label_has_a_set_and_its_numbers_fit_the_bits_of_a_key() {
         let sets = Sets::new();
-        for set in [
-            &sets.events,
-            &sets.subclasses,
-            &sets.applications,
-            &sets.causes,
+        for metric in super::super::metrics::ALL {
+            for label in metric.labels.iter().chain(metric.when) {
+                let values = sets.of_label(label).sorted.len();
+                assert!(values > 0 && values + 2 < 1024, "{label}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_that_there_is_can_be_counted() {
+        use genesis_proto::Command;
+
+        for line in [
+            "auth x",
+            "api x",
+            "events",
+            "sendmsg",
+            "divert_events on",
+            "nolog",
         ] {
-            assert!(set.sorted.len() + 2 < 1024);
+            let command = Command::raw(line).unwrap();
+            assert!(COMMANDS.contains(&command.verb().as_str()), "{line}");
         }
     }
 }

@@ -1,0 +1,337 @@
+//! One connection, on every side of it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::time::Duration;
+
+use genesis_proto::{Command, Event};
+use opentelemetry::KeyValue;
+
+use super::level::Level;
+use super::operation::{Operation, Start};
+use super::processing::Processing;
+use super::reader::Reader;
+use super::sight::Sight;
+use crate::config::Telemetry;
+use crate::lifecycle::{Switch, below, process_event};
+use crate::metering::Labels;
+use crate::secrets::command_name;
+use crate::traceparent;
+use crate::vocabulary::values::{OTHER, Slot};
+use crate::vocabulary::{metrics, spans};
+
+const TRANSPORT: &str = "tcp";
+
+/// What is observed of one connection, on every side of it. Cheap to clone.
+///
+/// Which tracer provider and which recorder there are is looked up when the connection is made, and
+/// again for each link. With nothing installed every call is one branch.
+#[derive(Clone)]
+pub struct Connection {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    telemetry: Telemetry,
+    side: Side,
+    /// Nothing until it was looked for.
+    sight: RwLock<Option<Arc<Sight>>>,
+    /// Whether anybody may listen: all that is looked at when nobody does.
+    active: AtomicBool,
+    /// Where the reader of this connection remembers channels.
+    switch: Mutex<Weak<Switch>>,
+}
+
+enum Side {
+    Inbound { host: Box<str>, port: u16 },
+    Outbound { peer: Option<SocketAddr> },
+    Nowhere,
+}
+
+impl Connection {
+    /// A connection that we make to the switch, or keep making. Which provider and recorder there
+    /// are is looked up when it is [`connecting`](Self::connecting).
+    #[must_use]
+    pub fn inbound(telemetry: &Telemetry, host: &str, port: u16) -> Self {
+        let host = host.into();
+        Self::new(telemetry, Side::Inbound { host, port })
+    }
+
+    /// A connection that the switch has made to us.
+    #[must_use]
+    pub fn outbound(telemetry: &Telemetry, peer: Option<SocketAddr>) -> Self {
+        let connection = Self::new(telemetry, Side::Outbound { peer });
+        connection.look();
+        connection
+    }
+
+    /// No connection: for what is observed without one, such as a queue. As long as nobody listens,
+    /// each operation looks again.
+    #[must_use]
+    pub fn none(telemetry: &Telemetry) -> Self {
+        Self::new(telemetry, Side::Nowhere)
+    }
+
+    fn new(telemetry: &Telemetry, side: Side) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                telemetry: telemetry.clone(),
+                side,
+                sight: RwLock::default(),
+                active: AtomicBool::new(false),
+                switch: Mutex::default(),
+            }),
+        }
+    }
+
+    /// One attempt to connect and log in: the span `inbound_connect`. `limit` is the configured
+    /// deadline.
+    pub fn connecting(&self, limit: Duration) -> Operation {
+        self.look();
+        let mut start = Start::of(&spans::INBOUND_CONNECT);
+        start.limit = Some(limit);
+        let operation = Operation::begin(self, start);
+        if let Side::Inbound { host, port } = &self.inner.side {
+            operation.attributes(|| {
+                vec![
+                    KeyValue::new("net.peer.name", String::from(&**host)),
+                    KeyValue::new("net.peer.port", i64::from(*port)),
+                    KeyValue::new("server.address", String::from(&**host)),
+                    KeyValue::new("server.port", i64::from(*port)),
+                    KeyValue::new("network.transport", TRANSPORT),
+                ]
+            });
+        }
+        operation
+    }
+
+    /// A session being handled: the span `outbound_handle_connection`, in the trace that the
+    /// channel's data names, if they name one.
+    pub fn handling(&self, channel_data: &Event) -> Operation {
+        let mut start = Start::of(&spans::OUTBOUND_HANDLE_CONNECTION);
+        if self.is_active() {
+            let named = channel_data.get("variable_traceparent");
+            let named = named.as_deref().and_then(traceparent::parse);
+            start.parent = named.map(|span| below(Some(&span)));
+        }
+        let operation = Operation::begin(self, start);
+        if let Side::Outbound { peer: Some(peer) } = &self.inner.side {
+            operation.attributes(|| {
+                let (address, port) = (peer.ip().to_string(), i64::from(peer.port()));
+                vec![
+                    KeyValue::new("net.peer.name", address.clone()),
+                    KeyValue::new("net.peer.port", port),
+                    KeyValue::new("client.address", address),
+                    KeyValue::new("client.port", port),
+                    KeyValue::new("network.transport", TRANSPORT),
+                ]
+            });
+        }
+        operation.connected();
+        operation
+    }
+
+    /// A command on its way: the span `send_command`. `deadline` is the configured one.
+    pub fn command(&self, command: &Command, deadline: Duration) -> Operation {
+        let Some(sight) = self.sight() else {
+            return Operation::none();
+        };
+        let mut start = Start::of(&spans::SEND_COMMAND);
+        start.limit = Some(deadline);
+        let telemetry = self.telemetry();
+        let mut name = String::new();
+        if sight.may_trace() {
+            name = command_name(&command.name()).into_owned();
+            start.excluded = telemetry.excludes_command(&name);
+        }
+        let verb = command.verb().as_str();
+        let sets = &telemetry.shared().sets;
+        for label in ["command", "timeout.operation"] {
+            start.labels.set(label, sets.of_label(label).slot(verb));
+        }
+        let mut operation = Operation::begin(self, start);
+        operation.of_command(&name, command);
+        operation
+    }
+
+    /// Any other operation, by the name of its span. `limit` is the configured deadline, if it has
+    /// one. A name that is not in the [`vocabulary`](crate::vocabulary) is not observed.
+    pub fn operation(&self, span: &'static str, limit: Option<Duration>) -> Operation {
+        if matches!(self.inner.side, Side::Nowhere) {
+            self.look_again(Sight::may_trace);
+        }
+        if !self.is_active() {
+            return Operation::none();
+        }
+        let Some(span) = spans::named(span) else {
+            debug_assert!(false, "{span} is not in the vocabulary");
+            return Operation::none();
+        };
+        let mut start = Start::of(span);
+        start.limit = limit;
+        Operation::begin(self, start)
+    }
+
+    /// What the connection's own task tells.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self)
+    }
+
+    /// A consumer handles an event now: the span `process_event`.
+    pub fn processing(&self, event: &Event) -> Processing {
+        match self.sight() {
+            Some(sight) => {
+                let switch = locked(&self.inner.switch).upgrade();
+                let took = Processing::clock(self.telemetry(), &sight, event);
+                let context = process_event(self.telemetry(), &sight, switch.as_deref(), event);
+                Processing::new(context, took)
+            }
+            None => Processing::default(),
+        }
+    }
+
+    /// Adds `count` to a counter. Values outside the closed set of a label count as `other`.
+    pub fn count(&self, metric: &'static str, labels: &[(&'static str, &str)], count: u64) {
+        let Some(sight) = self.sight_of_metrics() else {
+            return;
+        };
+        let (Some(meters), Some(metric)) = (&sight.meters, metrics::named(metric)) else {
+            debug_assert!(metrics::named(metric).is_some(), "{metric} is unknown");
+            return;
+        };
+        let labels = Labels::of(metric, |label| self.slot(label, labels));
+        meters.counter(metric, &labels).increment(count);
+    }
+
+    /// A holder's part of a gauge, 0 at first.
+    #[must_use]
+    pub fn level(&self, metric: &'static str, labels: &[(&'static str, &str)]) -> Level {
+        let Some(metric) = metrics::named(metric) else {
+            debug_assert!(false, "{metric} is not in the vocabulary");
+            return Level::none();
+        };
+        let labels = Labels::of(metric, |label| self.slot(label, labels));
+        Level::new(self.clone(), metric, labels)
+    }
+
+    fn slot(&self, label: &str, given: &[(&'static str, &str)]) -> Option<Slot> {
+        let (_, value) = given.iter().find(|(name, _)| *name == label)?;
+        Some(self.slot_of(label, value))
+    }
+
+    /// The value of a label in its closed set.
+    pub(crate) fn slot_of(&self, label: &str, value: &str) -> Slot {
+        let telemetry = self.telemetry();
+        let shown = match label {
+            "dtmf.digit" => telemetry.digit(value),
+            _ => value,
+        };
+        telemetry.shared().sets.of_label(label).slot(shown)
+    }
+
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.inner.telemetry
+    }
+
+    /// The label `type`.
+    pub(crate) fn side(&self) -> &'static str {
+        match self.inner.side {
+            Side::Inbound { .. } => "inbound",
+            Side::Outbound { .. } => "outbound",
+            Side::Nowhere => OTHER,
+        }
+    }
+
+    /// Looks for a provider and a recorder.
+    pub(crate) fn look(&self) -> Arc<Sight> {
+        let sight = Sight::look(self.telemetry());
+        self.put(Arc::clone(&sight));
+        sight
+    }
+
+    fn put(&self, sight: Arc<Sight>) {
+        // what is in it is whole in any case
+        let current = self.inner.sight.write();
+        *current.unwrap_or_else(PoisonError::into_inner) = Some(sight);
+        self.inner.active.store(true, Ordering::Relaxed);
+    }
+
+    fn current(&self) -> RwLockReadGuard<'_, Option<Arc<Sight>>> {
+        let current = self.inner.sight.read();
+        current.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.inner.active.load(Ordering::Relaxed)
+    }
+
+    /// Who listens; nothing if it is known that nobody does.
+    pub(crate) fn sight(&self) -> Option<Arc<Sight>> {
+        if !self.is_active() {
+            return None;
+        }
+        let current = self.current();
+        let sight = current.as_ref()?;
+        if !sight.is_active() {
+            // under the lock, so that nobody has looked again meanwhile
+            self.inner.active.store(false, Ordering::Relaxed);
+            return None;
+        }
+        Some(Arc::clone(sight))
+    }
+
+    /// As [`sight`](Self::sight); without a connection a recorder that came late is found.
+    pub(crate) fn sight_of_metrics(&self) -> Option<Arc<Sight>> {
+        if matches!(self.inner.side, Side::Nowhere) {
+            self.look_again(|_| true);
+        }
+        self.sight()
+    }
+
+    /// Looks again if a recorder has come meanwhile, or if there is not `enough`.
+    fn look_again(&self, enough: fn(&Sight) -> bool) {
+        let telemetry = self.telemetry();
+        let old = self.current().clone();
+        let Some(old) = old else {
+            self.look();
+            return;
+        };
+        let missed = old.meters.is_none() && telemetry.has_recorder();
+        if missed || !enough(&old) {
+            self.put(old.look_again(telemetry));
+        }
+    }
+
+    pub(crate) fn share_switch(&self, switch: Weak<Switch>) {
+        *locked(&self.inner.switch) = switch;
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // one assignment, whole in any case
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let peer: Cow<'_, str> = match &self.inner.side {
+            Side::Inbound { host, port } => format!("{host}:{port}").into(),
+            Side::Outbound { peer: Some(peer) } => peer.to_string().into(),
+            Side::Outbound { peer: None } | Side::Nowhere => "".into(),
+        };
+        f.debug_struct("Connection")
+            .field("type", &self.side())
+            .field("peer", &peer)
+            .field("active", &self.is_active())
+            .finish_non_exhaustive()
+    }
+}
+
+// nothing of it is left half done by a panic
+impl UnwindSafe for Connection {}
+impl RefUnwindSafe for Connection {}

@@ -1,0 +1,41 @@
+//! What genesis-client calls. The same names and signatures as its do-nothing half.
+//!
+//! Nothing here can fail, wait or repeat an operation. A panic in a hook of the application is
+//! caught. With no provider and no recorder installed each call is one branch.
+
+mod connection;
+mod end;
+mod level;
+mod operation;
+mod processing;
+mod reader;
+mod sight;
+
+use std::future::Future;
+
+use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt;
+
+pub use connection::Connection;
+pub use level::Level;
+pub use operation::Operation;
+pub use processing::Processing;
+pub use reader::{Reader, Routed};
+pub(crate) use sight::Sight;
+
+pub use crate::config::Telemetry;
+
+/// Runs `future`, in a task of its own for instance, so that what is observed in it is a child of
+/// the span that is current now. Only the span's ids are kept: the span ends when it ends.
+pub fn carried<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    let current = Context::map_current(|context| {
+        let span = context.span();
+        let span = span.span_context();
+        span.is_valid().then(|| span.clone())
+    });
+    let context = current.map(|span| Context::new().with_remote_span_context(span));
+    operation::within(context, future)
+}
+
+#[cfg(test)]
+mod tests;

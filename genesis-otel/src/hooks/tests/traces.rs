@@ -1,0 +1,205 @@
+//! What nests in what.
+
+use genesis_proto::Command;
+use opentelemetry::trace::{SpanId, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry_sdk::trace::Sampler;
+
+use super::*;
+use crate::traceparent;
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+fn named<'a>(spans: &'a [SpanData], name: &str) -> &'a SpanData {
+    let found = spans.iter().find(|span| span.name == name);
+    found.unwrap_or_else(|| panic!("{name} is missing"))
+}
+
+#[tokio::test]
+async fn operations_nest_across_awaits() {
+    let watch = Watch::new();
+    let connection = watch.connection();
+    let ring = connection.operation("ring_group.ring", None);
+    ring.run(async {
+        tokio::task::yield_now().await;
+        let answer = connection.operation("channel.answer", None);
+        answer
+            .run(async {
+                tokio::task::yield_now().await;
+                let command = Command::api("status").unwrap();
+                connection.command(&command, SECOND).succeeded();
+            })
+            .await;
+        answer.succeeded();
+        // the guard of one is not left behind
+        connection.operation("channel.park", None).succeeded();
+    })
+    .await;
+    ring.succeeded();
+    connection.operation("channel.say", None).succeeded();
+    let spans = watch.spans();
+    let id = |name: &str| named(&spans, name).span_context.span_id();
+    let parent = |name: &str| named(&spans, name).parent_span_id;
+    assert_eq!(parent("ring_group.ring"), SpanId::INVALID);
+    assert_eq!(parent("channel.answer"), id("ring_group.ring"));
+    assert_eq!(parent("send_command"), id("channel.answer"));
+    assert_eq!(parent("channel.park"), id("ring_group.ring"));
+    assert_eq!(parent("channel.say"), SpanId::INVALID);
+}
+
+#[tokio::test]
+async fn a_span_of_the_application_is_the_parent_and_tasks_carry_only_its_ids() {
+    let watch = Watch::new();
+    let connection = watch.connection();
+    let own = crate::span("own").with(&watch.telemetry);
+    let mut task = None;
+    own.run(async {
+        let connection = connection.clone();
+        task = Some(tokio::spawn(carried(async move {
+            // until after the span has ended
+            tokio::task::yield_now().await;
+            connection.operation("channel.answer", None).succeeded();
+        })));
+    })
+    .await;
+    let before = watch.spans();
+    assert_eq!(
+        named(&before, "own").name,
+        "own",
+        "the task keeps no span open"
+    );
+    task.unwrap().await.unwrap();
+    let spans = watch.spans();
+    let own = named(&spans, "own").span_context.span_id();
+    assert_eq!(named(&spans, "channel.answer").parent_span_id, own);
+}
+
+#[tokio::test]
+async fn handlers_nest_below_their_event_and_the_event_below_its_channel() {
+    let watch = Watch::new();
+    let connection = watch.connection();
+    let mut reader = connection.reader();
+    reader.link_up();
+    let event = created("a");
+    reader.read(&event);
+    let processing = connection.processing(&event);
+    let handler = processing.run(async {
+        connection.operation("channel.answer", None).succeeded();
+    });
+    handler.await;
+    assert!(
+        watch
+            .spans()
+            .iter()
+            .all(|span| span.name != "process_event")
+    );
+    drop(processing);
+    let spans = watch.spans();
+    let process = named(&spans, "process_event");
+    let create = named(&spans, "freeswitch.channel.create");
+    assert_eq!(process.parent_span_id, create.span_context.span_id());
+    let answer = named(&spans, "channel.answer");
+    assert_eq!(answer.parent_span_id, process.span_context.span_id());
+}
+
+#[test]
+fn without_lifecycle_spans_a_channel_is_in_one_trace_all_the_same() {
+    let watch = Watch::with(|builder| builder.lifecycle(false));
+    let connection = watch.connection();
+    let mut reader = connection.reader();
+    reader.link_up();
+    for _ in 0..3 {
+        reader.event(&created("a"), Routed::default());
+    }
+    let spans = watch.spans();
+    assert_eq!(spans.len(), 3);
+    let root = spans[0].span_context.span_id();
+    assert!(spans[1..].iter().all(|span| span.parent_span_id == root));
+}
+
+#[test]
+fn a_leg_is_given_the_trace_and_its_session_goes_on_with_it() {
+    let watch = Watch::new();
+    let connection = watch.connection();
+    let create = connection.operation("channel.create", None);
+    let variable = create.traceparent().unwrap();
+    create.succeeded();
+    let data = event(
+        EventName::ChannelData,
+        &[("Unique-ID", "a"), ("variable_traceparent", &variable)],
+    );
+    let session = Connection::outbound(&watch.telemetry, None);
+    session.handling(&data).succeeded();
+    let spans = watch.spans();
+    let create = &named(&spans, "channel.create").span_context;
+    assert_eq!(traceparent::of(create), Some(variable));
+    let handled = named(&spans, "outbound_handle_connection");
+    assert_eq!(handled.parent_span_id, create.span_id());
+    assert!(handled.parent_span_is_remote);
+
+    let forged = event(
+        EventName::ChannelData,
+        &[("variable_traceparent", "00-nonsense")],
+    );
+    session.handling(&forged).succeeded();
+    let spans = watch.spans();
+    assert_eq!(spans.last().unwrap().parent_span_id, SpanId::INVALID);
+}
+
+#[test]
+fn without_a_span_of_its_own_an_operation_gives_the_current_trace() {
+    let telemetry = Telemetry::builder().without_metrics().build();
+    let connection = Connection::inbound(&telemetry, "pbx", 8021);
+    connection.look();
+    let parent = traceparent::parse(TRACE).unwrap();
+    let guard = Context::new().with_remote_span_context(parent).attach();
+    let operation = connection.operation("channel.create", None);
+    assert!(
+        !operation.is_recording(),
+        "a parent's double is no provider"
+    );
+    assert_eq!(operation.traceparent().as_deref(), Some(TRACE));
+    drop(guard);
+    assert_eq!(operation.traceparent(), None);
+}
+
+#[test]
+fn what_is_not_sampled_is_neither_described_nor_made_twice() {
+    let exporter = InMemorySpanExporterBuilder::new().build();
+    let off = SdkTracerProvider::builder()
+        .with_simple_exporter(exporter.clone())
+        .with_sampler(Sampler::AlwaysOff)
+        .build();
+    let telemetry = Telemetry::builder()
+        .tracer_provider(off)
+        .without_metrics()
+        .build();
+    let connection = Connection::inbound(&telemetry, "pbx", 8021);
+    let mut reader = connection.reader();
+    reader.link_up();
+    reader.event(&created("a"), Routed::default());
+    let operation = connection.operation("channel.create", None);
+    assert!(!operation.is_recording());
+    let variable = operation.traceparent().unwrap();
+    assert!(variable.ends_with("-00"), "{variable}");
+    let processing = connection.processing(&created("a"));
+    let root = processing.context().unwrap().span().span_context().clone();
+    assert!(root.is_valid() && !root.is_sampled());
+    drop((processing, operation));
+    assert!(exporter.get_finished_spans().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_current_elsewhere_is_no_parent_of_events() {
+    let watch = Watch::new();
+    let tracer = provider(&watch.exporter).tracer("application");
+    let own = Context::current_with_span(tracer.start("own"));
+    let guard = own.attach();
+    let connection = watch.connection();
+    let mut reader = connection.reader();
+    reader.link_up();
+    reader.event(&created("a"), Routed::default());
+    drop(guard);
+    let spans = watch.spans();
+    let create = named(&spans, "freeswitch.channel.create");
+    assert_eq!(create.parent_span_id, SpanId::INVALID);
+}
