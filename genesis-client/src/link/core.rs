@@ -594,6 +594,9 @@ impl Core {
         if route.name == "HEARTBEAT" {
             self.last_heartbeat = Instant::now();
         }
+        if self.observe.is_active() {
+            self.observe.read(event);
+        }
         let awaited = self.waiters.on_event(event, &route);
         let delivered = self.router.deliver(event, &route);
         if self.observe.is_active() {

@@ -25,7 +25,7 @@ pub struct Connection {}
 #[non_exhaustive]
 pub struct Operation {}
 
-/// The connection's own task: told of every event before it is handed out.
+/// The connection's own task: told of every event before it is handed out, and after.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Reader {}
@@ -198,6 +198,11 @@ impl Reader {
     /// The channels that there are, after a gap.
     #[inline]
     pub fn alive(&mut self, _uuids: &mut dyn Iterator<Item = String>) {}
+
+    /// An event was read and is about to be handed out: its channel is remembered before anybody
+    /// handles it, so that what is made of it is in the channel's trace.
+    #[inline]
+    pub fn read(&mut self, _: &Event) {}
 
     /// An event was read and handed out.
     #[inline]
