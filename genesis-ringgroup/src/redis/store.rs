@@ -1,6 +1,7 @@
 //! Scripts on a connection that comes back.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +43,20 @@ struct Inner {
 struct Connection {
     generation: u64,
     manager: ConnectionManager,
+    since: Instant,
+    /// It has served a request.
+    proven: Arc<AtomicBool>,
+}
+
+impl Connection {
+    fn new(generation: u64, manager: ConnectionManager) -> Self {
+        Self {
+            generation,
+            manager,
+            since: Instant::now(),
+            proven: Arc::default(),
+        }
+    }
 }
 
 impl RedisStore {
@@ -70,10 +85,7 @@ impl RedisStore {
             client,
             address,
             process: Uuid::new_v4().simple().to_string(),
-            connection: Mutex::new(Connection {
-                generation: 0,
-                manager,
-            }),
+            connection: Mutex::new(Connection::new(0, manager)),
         })))
     }
 
@@ -152,10 +164,12 @@ impl RedisStore {
     /// Asks whether Redis is there.
     pub(crate) async fn ping(&self) -> Result<()> {
         let wait = self.0.options.connect_time();
-        let mut manager = self.current().manager;
+        let mut connection = self.current();
         let ping = redis::cmd("PING");
-        let answer = ping.query_async::<redis::Value>(&mut manager);
-        match tokio::time::timeout(wait, answer).await {
+        let answer = ping.query_async::<redis::Value>(&mut connection.manager);
+        let answer = tokio::time::timeout(wait, answer).await;
+        self.look_after(&connection, answer.as_ref().ok());
+        match answer {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(failure(&self.0.address, &error)),
             Err(_) => Err(no_answer(&self.0.address, wait)),
@@ -178,20 +192,44 @@ impl RedisStore {
         }
         let mut connection = self.current();
         let answer = invocation.invoke_async(&mut connection.manager);
-        match timeout_at(deadline, answer).await {
+        let answer = timeout_at(deadline, answer).await;
+        self.look_after(&connection, answer.as_ref().ok());
+        match answer {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(Failed {
                 again: passes(&error),
                 error: failure(&self.0.address, &error),
             }),
-            Err(_) => {
-                // the crate keeps a connection that does not answer: whoever is next gets a new one
-                self.replace(connection.generation);
-                Err(Failed {
-                    again: false,
-                    error: no_answer(&self.0.address, self.0.options.command_time()),
-                })
+            Err(_) => Err(Failed {
+                again: false,
+                error: no_answer(&self.0.address, self.0.options.command_time()),
+            }),
+        }
+    }
+
+    /// Whoever is next gets a new connection where the crate would keep one that is of no use: one
+    /// that does not answer (`None`), or one that the server refused when it was made (it is loading,
+    /// has too many clients, does not know the password yet), or that leads to a server which is no
+    /// master any more.
+    ///
+    /// One that is only being made is left to be made, for as long as that may take: a request may
+    /// have less time, and beginning anew with each would never end on a busy machine.
+    fn look_after<T>(&self, connection: &Connection, answer: Option<&redis::RedisResult<T>>) {
+        let useless = match answer {
+            Some(Ok(_)) => {
+                connection.proven.store(true, Ordering::Relaxed);
+                false
             }
+            // the crate connects again
+            Some(Err(error)) if error.is_io_error() => false,
+            Some(Err(_)) => true,
+            None => {
+                connection.proven.load(Ordering::Relaxed)
+                    || connection.since.elapsed() >= self.0.options.connect_time()
+            }
+        };
+        if useless {
+            self.replace(connection.generation);
         }
     }
 
@@ -207,10 +245,7 @@ impl RedisStore {
         let current = self.0.connection.lock();
         let mut current = current.unwrap_or_else(PoisonError::into_inner);
         if current.generation == generation {
-            *current = Connection {
-                generation: generation + 1,
-                manager,
-            };
+            *current = Connection::new(generation + 1, manager);
         }
     }
 }
@@ -277,6 +312,8 @@ fn no_answer(address: &str, within: Duration) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
     use super::*;
 
     #[tokio::test]
@@ -295,6 +332,80 @@ mod tests {
         );
         assert!(text.contains("is it running?"), "{text}");
         assert!(!format!("{error:?}{text}").contains("hunter2"));
+    }
+
+    /// Plays a server: how each command of each connection, both counted from 0, is answered.
+    async fn server(
+        answer: impl Fn(usize, &str) -> (Duration, &'static str) + Send + Sync + 'static,
+    ) -> u16 {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let answer = Arc::new(answer);
+        tokio::spawn(async move {
+            for connection in 0.. {
+                let (stream, _) = listener.accept().await.unwrap();
+                let answer = Arc::clone(&answer);
+                tokio::spawn(async move {
+                    let (read, mut write) = stream.into_split();
+                    let mut lines = BufReader::new(read).lines();
+                    // `*COUNT`, then `$LENGTH` and the word for each
+                    while let Ok(Some(head)) = lines.next_line().await {
+                        let count = head.strip_prefix('*').unwrap().parse().unwrap();
+                        let mut words = Vec::new();
+                        for _ in 0..count {
+                            lines.next_line().await.unwrap();
+                            words.push(lines.next_line().await.unwrap().unwrap());
+                        }
+                        let (after, reply) = answer(connection, &words[0]);
+                        tokio::time::sleep(after).await;
+                        // whoever asked may have left
+                        let _ = write.write_all(reply.as_bytes()).await;
+                    }
+                });
+            }
+        });
+        port
+    }
+
+    /// Runs a script until it succeeds, as those who keep something do; gives the errors before.
+    async fn run_until_it_works(store: &RedisStore) -> Vec<String> {
+        let script = Script::new("return 1");
+        let mut errors = Vec::new();
+        loop {
+            match store.run::<i64>(&script, &[], &[]).await {
+                Ok(_) => return errors,
+                Err(error) => errors.push(error.to_string()),
+            }
+            assert!(errors.len() < 50, "{errors:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_takes_longer_to_make_than_a_request_may_is_made() {
+        let port = server(|_, command| match command {
+            "CLIENT" => (Duration::from_millis(150), "+OK\r\n"),
+            _ => (Duration::ZERO, ":1\r\n"),
+        });
+        let options = RedisOptions::new(format!("redis://127.0.0.1:{}", port.await))
+            .command_timeout(Duration::from_millis(100));
+        let store = RedisStore::open(options).unwrap();
+        let errors = run_until_it_works(&store).await;
+        assert!(!errors.is_empty(), "the test shows nothing");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_refused_is_made_again() {
+        let full = "-ERR max number of clients reached\r\n";
+        let port = server(move |connection, _| match connection {
+            // the crate tries twice
+            0 | 1 => (Duration::ZERO, full),
+            _ => (Duration::ZERO, ":1\r\n"),
+        });
+        let url = format!("redis://127.0.0.1:{}/3", port.await);
+        let store = RedisStore::open(RedisOptions::new(url)).unwrap();
+        let errors = run_until_it_works(&store).await;
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].contains("max number of clients"), "{errors:?}");
     }
 
     #[tokio::test]
