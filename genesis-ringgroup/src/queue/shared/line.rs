@@ -104,7 +104,7 @@ pub(super) struct Line {
     needs_sync: bool,
     look: bool,
     renew: bool,
-    /// A grant came at a moment when it could not be trusted.
+    /// A grant came at a moment when it could not be trusted, or may have been missed.
     doubt: bool,
     in_flight: bool,
     fence: watch::Sender<Instant>,
@@ -224,7 +224,10 @@ impl Line {
     /// Messages may have been missed.
     pub(super) fn missed(&mut self) {
         self.look |= self.wants_changes();
-        self.needs_sync |= self.active() > self.holding.len();
+        let waits = self.active() > self.holding.len();
+        self.needs_sync |= waits;
+        // a step that is under way may be older than what was missed
+        self.doubt |= waits && self.in_flight;
     }
 
     /// The lease is to be renewed.
@@ -627,5 +630,58 @@ impl Line {
         let member = self.members.remove(&number)?;
         self.by_ticket.remove(&member.entry.ticket());
         Some(member)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(ops: usize) -> Result<Reply> {
+        let entered = || Outcome::Entered {
+            standing: Standing::Waiting,
+            arrival: "1".to_owned(),
+            ahead: 0,
+        };
+        Ok(Reply::Done(Done {
+            epoch: "1".to_owned(),
+            wake: None,
+            state: QueueState::new(1, 1, 1),
+            own: 0,
+            granted: Vec::new(),
+            results: (0..ops).map(|_| entered()).collect(),
+        }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_missed_while_a_step_is_under_way_is_asked_for_after_it() {
+        let lease = Duration::from_secs(10);
+        let mut line = Line::new(
+            "support".into(),
+            Times {
+                lease,
+                patience: lease,
+                outage: lease,
+            },
+        );
+        let (place, _place) = watch::channel(Place::Entering);
+        line.enter(1, Entry::new("a".into(), None, 10), place);
+        for gap in [false, true] {
+            let call = match gap {
+                false => line.next_call().unwrap(),
+                true => {
+                    line.renew();
+                    let call = line.next_call().unwrap();
+                    // the step ran, then somebody granted, and the message was lost
+                    line.missed();
+                    call
+                }
+            };
+            let ops = call.ops.len();
+            line.arrived(call, waits(ops));
+            let next = line.next_call();
+            let mode = next.as_ref().map(|call| call.mode);
+            assert_eq!(mode, gap.then_some(Mode::Sync));
+        }
     }
 }
