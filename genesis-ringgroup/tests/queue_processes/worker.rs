@@ -143,6 +143,7 @@ pub(crate) struct Workers {
 struct Worker {
     child: Child,
     input: ChildStdin,
+    killed: bool,
 }
 
 impl Workers {
@@ -192,9 +193,20 @@ impl Workers {
                     }
                 }
             }
+            // the test may be over
+            let _ = sender.send(Said {
+                worker,
+                kind: "ended".to_owned(),
+                item: "-".to_owned(),
+                at: nanoseconds(),
+            });
         });
         let input = child.stdin.take().unwrap();
-        self.workers.push(Worker { child, input });
+        self.workers.push(Worker {
+            child,
+            input,
+            killed: false,
+        });
         self.hear_until(|said| said.worker == worker && said.kind == "ready");
         worker
     }
@@ -224,7 +236,10 @@ impl Workers {
         let may_lose = self.may_lose;
         let surprise = |said: &Said| {
             let expected = may_lose == ["*"] || may_lose.contains(&said.item.as_str());
-            said.kind == "lost" && !expected
+            // a place that came too late to be taken is a place lost; and who could not enter in time
+            // had no time
+            let kind = said.kind.as_str();
+            ["lost", "refused:Lost", "refused:Backend"].contains(&kind) && !expected
         };
         let said = self.hear_until(|said| fits(said) || surprise(said));
         let earlier = self.log.iter().any(surprise);
@@ -237,6 +252,8 @@ impl Workers {
                 panic!("nothing was said for {PATIENCE:?}; before: {:#?}", self.log);
             };
             self.log.push(said.clone());
+            let ended = said.kind == "ended" && !self.workers[said.worker].killed;
+            assert!(!ended, "a worker ended by itself; before: {:#?}", self.log);
             if fits(&said) {
                 return said;
             }
@@ -259,6 +276,7 @@ impl Workers {
 
     /// SIGKILL; returns when it is dead, with that time.
     pub(crate) fn kill(&mut self, worker: usize) -> u128 {
+        self.workers[worker].killed = true;
         self.workers[worker].child.kill().unwrap();
         self.workers[worker].child.wait().unwrap();
         nanoseconds()
