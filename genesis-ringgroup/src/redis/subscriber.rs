@@ -13,6 +13,9 @@ use super::store::{LONGEST_PAUSE, SHORTEST_PAUSE};
 /// Messages that may wait for a reader; past that they are dropped and [`Heard::Gap`] says so.
 const WAITING_MESSAGES: usize = 1024;
 
+/// How many channels one command names.
+const CHANNELS_AT_ONCE: usize = 1000;
+
 /// What a [`Subscriber`] hears.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
@@ -136,8 +139,10 @@ impl Task {
     async fn connect(&self) -> Result<(PubSubSink, PubSubStream), String> {
         let made = async {
             let (mut sink, stream) = self.client.get_async_pubsub().await?.split();
-            for channel in &self.channels {
-                sink.subscribe(channel).await?;
+            // one way there and back for many: all have to fit into the time for connecting
+            let channels: Vec<&String> = self.channels.iter().collect();
+            for channels in channels.chunks(CHANNELS_AT_ONCE) {
+                sink.subscribe(channels).await?;
             }
             Ok::<_, redis::RedisError>((sink, stream))
         };
