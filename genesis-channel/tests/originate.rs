@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use genesis_channel::{Channel, ErrorKind, OriginateOptions, Pace, Progress};
 use genesis_client::Client;
-use genesis_client::proto::HangupCause;
+use genesis_client::proto::session::Outcome;
+use genesis_client::proto::{EventName, HangupCause};
 use genesis_sim::Sim;
 use support::{only_left, reconnecting, session, soon, switch};
 use tokio::time::Instant;
@@ -246,6 +247,38 @@ async fn the_cause_of_a_cancelled_call_is_the_one_that_was_chosen() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_is_called_before_a_prepared_originate_is_started() {
+    let (sim, client) = switch().await;
+    let mut events = sim.switch().subscribe();
+    let dial = "sim/answer?after=1s";
+    let prepare = || Channel::originate_prepare(&client, dial, options());
+    let prepared = prepare().await.unwrap();
+    assert_eq!(prepared.uuids().len(), 1);
+    drop(prepared);
+    // not even when it is cancelled before its task has run
+    let started = prepare().await.unwrap().start();
+    soon(started.cancel(None)).await.unwrap();
+    drop(prepare().await.unwrap().start());
+    tokio::time::sleep(seconds(5)).await;
+    while let Some(event) = events.try_recv() {
+        assert_ne!(event.name, EventName::ChannelCreate);
+    }
+    let mut started = prepare().await.unwrap().start();
+    let uuids = started.uuids();
+    let channel = soon(started.answered()).await.unwrap();
+    assert_eq!(uuids, [channel.uuid()]);
+    started.accepted().await.unwrap();
+
+    // why it could not be sent is told also to who only asks for the answer
+    let prepared = prepare().await.unwrap();
+    sim.faults().cut_all();
+    tokio::time::sleep(seconds(1)).await;
+    let error = soon(prepared.start().answered()).await.unwrap_err();
+    let not_sent = ErrorKind::Disconnected(Outcome::NotSent);
+    assert_eq!(*error.kind(), not_sent, "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_cancelled_ends_with_the_cause_of_the_cancelling() {
     let (sim, client) = switch().await;
     let dial = "sim/answer?after=1s";
@@ -364,7 +397,7 @@ async fn a_reply_that_never_came_does_not_make_a_second_call() {
     // whatever became of it, there was one call at most, and it is the one that was told
     let mut created = 0;
     while let Some(event) = events.try_recv() {
-        created += usize::from(event.name == genesis_client::proto::EventName::ChannelCreate);
+        created += usize::from(event.name == EventName::ChannelCreate);
     }
     assert!(created <= 1, "{created} calls");
     match channel {
