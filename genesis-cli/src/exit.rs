@@ -209,7 +209,7 @@ fn print(message: &str, json: bool) {
         writeln!(
             stderr,
             "{}",
-            logging::json_line("ERROR", &message, "genesis", &[])
+            logging::json_line("ERROR", &message, "genesis")
         )
     } else {
         let style = if output::colours(stderr.is_terminal()) {

@@ -1,7 +1,8 @@
 //! Log lines of this program, on stderr.
 //!
-//! `[10:34:43] INFO     message key=value`, or with `--json` one object a line. What comes from
-//! outside is escaped, so that a header value cannot forge a log line.
+//! `[10:34:43] INFO     message key=value (trace_id=... span_id=...)`, or with `--json` one object a
+//! line. The ids are those of the span that is current, and left out outside of one. What comes
+//! from outside is escaped, so that a header value cannot forge a log line.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
@@ -13,9 +14,12 @@ use time::{OffsetDateTime, UtcOffset};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::Global;
 use crate::exit::Failure;
@@ -66,15 +70,25 @@ pub(crate) fn init(global: &Global) -> Result<(), Failure> {
         offset,
         colours,
     };
-    tracing_subscriber::fmt()
-        .with_max_level(level.filter())
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(colours)
         .with_writer(io::stderr)
         // it would tell them on stderr, and panic when that cannot be written either
         .log_internal_errors(false)
-        .event_format(format)
+        .event_format(format);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(targets(level.filter()))
         .try_init()
         .map_err(|error| Failure::failed(format!("cannot start logging: {error}")))
+}
+
+/// Our own lines down to this level; of the libraries below us only what needs attention. Theirs
+/// would drown ours, and hold what they send, headers with credentials among it.
+fn targets(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("genesis", level)
 }
 
 /// The level that the environment asks for, else INFO.
@@ -114,13 +128,15 @@ where
         event.record(&mut fields);
         let metadata = event.metadata();
         let name = level_name(*metadata.level());
-        if self.json {
-            let line = json_line(name, &fields.message, metadata.target(), &fields.others);
-            return writeln!(writer, "{line}");
-        }
         let mut text = output::one_line(&fields.message);
         for (field, value) in &fields.others {
             write!(text, " {field}={}", output::one_line(value))?;
+        }
+        if self.json {
+            return writeln!(writer, "{}", json_line(name, &text, metadata.target()));
+        }
+        if let Some([trace, span]) = ids() {
+            write!(text, " (trace_id={trace} span_id={span})")?;
         }
         let now = OffsetDateTime::now_utc().to_offset(self.offset);
         let clock = now.format(CLOCK).map_err(|_| fmt::Error)?;
@@ -145,13 +161,28 @@ fn level_name(level: tracing::Level) -> &'static str {
     }
 }
 
-/// A log line as JSON: timestamp, level, message, logger, then the fields of the event.
-pub(crate) fn json_line(
-    level: &str,
-    message: &str,
-    logger: &str,
-    fields: &[(&str, String)],
-) -> String {
+/// The ids of the trace and the span that are current, in hexadecimal.
+#[cfg(feature = "telemetry")]
+fn ids() -> Option<[String; 2]> {
+    use opentelemetry::Context;
+    use opentelemetry::trace::TraceContextExt as _;
+
+    Context::map_current(|context| {
+        let span = context.span();
+        let ids = span.span_context();
+        ids.is_valid()
+            .then(|| [ids.trace_id().to_string(), ids.span_id().to_string()])
+    })
+}
+
+/// There are no spans in this build.
+#[cfg(not(feature = "telemetry"))]
+fn ids() -> Option<[String; 2]> {
+    None
+}
+
+/// A log line as JSON: timestamp, level, message, logger, and inside a span trace_id and span_id.
+pub(crate) fn json_line(level: &str, message: &str, logger: &str) -> String {
     let mut line = serde_json::Map::new();
     let timestamp = OffsetDateTime::now_utc()
         .format(RFC3339)
@@ -164,9 +195,9 @@ pub(crate) fn json_line(
     ] {
         line.insert(key.to_owned(), output::one_line(value).into());
     }
-    for (key, value) in fields {
-        line.entry(*key)
-            .or_insert_with(|| output::one_line(value).into());
+    if let Some([trace, span]) = ids() {
+        line.insert("trace_id".to_owned(), trace.into());
+        line.insert("span_id".to_owned(), span.into());
     }
     serde_json::Value::Object(line).to_string()
 }
@@ -221,12 +252,7 @@ mod tests {
 
     #[test]
     fn json_lines_have_four_keys_and_escape_control_characters() {
-        let line = json_line(
-            "INFO",
-            "a\nb\u{1b}",
-            "genesis",
-            &[("count", "3".to_owned())],
-        );
+        let line = json_line("INFO", "a\nb\u{1b}", "genesis");
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         let keys: Vec<_> = value
             .as_object()
@@ -234,7 +260,7 @@ mod tests {
             .keys()
             .map(String::as_str)
             .collect();
-        assert_eq!(keys, ["timestamp", "level", "message", "logger", "count"]);
+        assert_eq!(keys, ["timestamp", "level", "message", "logger"]);
         assert_eq!(value["message"], "a\\nb\\u{1b}");
         let timestamp = value["timestamp"].as_str().unwrap();
         assert_eq!(
@@ -243,5 +269,169 @@ mod tests {
             "{timestamp}"
         );
         assert!(timestamp.ends_with("+00:00"));
+    }
+
+    /// Where a test reads log lines.
+    #[derive(Clone, Debug, Default)]
+    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Lines {
+        /// A layer that writes here.
+        fn layer<S>(&self, json: bool) -> impl tracing_subscriber::Layer<S> + use<S>
+        where
+            S: Subscriber + for<'a> LookupSpan<'a>,
+        {
+            let lines = self.clone();
+            tracing_subscriber::fmt::layer()
+                .with_ansi(false)
+                .with_writer(move || lines.clone())
+                .event_format(Format {
+                    json,
+                    offset: UtcOffset::UTC,
+                    colours: false,
+                })
+        }
+
+        fn take(&self) -> String {
+            String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
+        }
+    }
+
+    /// The shape of a line: digits are 0.
+    fn shape(line: &str) -> String {
+        let zero = |c: char| if c.is_ascii_digit() { '0' } else { c };
+        line.chars().map(zero).collect()
+    }
+
+    #[test]
+    fn a_line_is_time_level_and_message_and_cannot_be_forged() {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::registry().with(lines.layer(false));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("This is a log message");
+            tracing::warn!(count = 3, name = "x\n[10:34:43] ERROR", "a\rb");
+        });
+        let text = lines.take();
+        let mut written = text.lines();
+        let first = written.next().unwrap();
+        assert_eq!(shape(first), "[00:00:00] INFO     This is a log message");
+        let second = written.next().unwrap();
+        assert!(
+            second.ends_with("] WARNING  a\\rb count=3 name=x\\n[10:34:43] ERROR"),
+            "{second}"
+        );
+        assert_eq!(written.next(), None);
+    }
+
+    #[test]
+    fn libraries_below_do_not_tell_what_they_do() {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::registry()
+            .with(lines.layer(false))
+            .with(targets(LevelFilter::TRACE));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::trace!(target: "genesis_client::link", "ours");
+            tracing::info!(target: "h2::codec", "theirs");
+            tracing::warn!(target: "h2::codec", "attention");
+        });
+        let text = lines.take();
+        assert!(
+            text.contains("ours") && text.contains("attention"),
+            "{text}"
+        );
+        assert!(!text.contains("theirs"), "{text}");
+    }
+
+    #[cfg(feature = "telemetry")]
+    mod in_a_span {
+        use opentelemetry::trace::{
+            SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+            TracerProvider as _,
+        };
+        use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+
+        use super::*;
+
+        const TRACE: &str = "eee4dfc73530a13a846ec8f1e61561f4";
+        const SPAN: &str = "639ec6ffc3f956f2";
+
+        /// Logs in a span of OpenTelemetry and gives the line.
+        fn logged(json: bool) -> String {
+            let lines = Lines::default();
+            let subscriber = tracing_subscriber::registry().with(lines.layer(json));
+            let span = SpanContext::new(
+                TraceId::from_hex(TRACE).unwrap(),
+                SpanId::from_hex(SPAN).unwrap(),
+                TraceFlags::SAMPLED,
+                false,
+                TraceState::default(),
+            );
+            let context = opentelemetry::Context::new().with_remote_span_context(span);
+            tracing::subscriber::with_default(subscriber, || {
+                let _current = context.attach();
+                tracing::info!(target: "genesis.logger", "This is a log message");
+            });
+            lines.take()
+        }
+
+        #[test]
+        fn a_line_ends_with_the_ids() {
+            let line = logged(false);
+            let expected = format!("This is a log message (trace_id={TRACE} span_id={SPAN})\n");
+            assert!(line.ends_with(&expected), "{line}");
+        }
+
+        #[test]
+        fn an_object_has_exactly_six_keys() {
+            let line: serde_json::Value = serde_json::from_str(&logged(true)).unwrap();
+            let keys: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
+            let expected = [
+                "timestamp",
+                "level",
+                "message",
+                "logger",
+                "trace_id",
+                "span_id",
+            ];
+            assert_eq!(keys, expected);
+            assert_eq!(line["level"], "INFO");
+            assert_eq!(line["message"], "This is a log message");
+            assert_eq!(line["logger"], "genesis.logger");
+            assert_eq!(line["trace_id"], TRACE);
+            assert_eq!(line["span_id"], SPAN);
+        }
+
+        #[test]
+        fn under_tracing_opentelemetry_the_ids_are_those_of_the_span_entered() {
+            let exporter = InMemorySpanExporter::default();
+            let provider = SdkTracerProvider::builder()
+                .with_simple_exporter(exporter.clone())
+                .build();
+            let lines = Lines::default();
+            let subscriber = tracing_subscriber::registry()
+                .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")))
+                .with(lines.layer(true));
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::info_span!("outer").in_scope(|| {
+                    tracing::info_span!("inner").in_scope(|| tracing::info!("inside"));
+                });
+            });
+            let line: serde_json::Value = serde_json::from_str(&lines.take()).unwrap();
+            let spans = exporter.get_finished_spans().unwrap();
+            let inner = spans.iter().find(|span| span.name == "inner").unwrap();
+            let (trace, span) = (inner.span_context.trace_id(), inner.span_context.span_id());
+            assert_eq!(line["trace_id"], trace.to_string());
+            assert_eq!(line["span_id"], span.to_string());
+        }
     }
 }

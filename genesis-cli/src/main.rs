@@ -5,6 +5,11 @@ mod commands;
 mod connect;
 mod exit;
 mod logging;
+#[cfg(feature = "telemetry")]
+mod observability;
+#[cfg(not(feature = "telemetry"))]
+#[path = "observability/off.rs"]
+mod observability;
 mod output;
 
 use std::process::ExitCode;

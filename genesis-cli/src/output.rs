@@ -48,7 +48,8 @@ pub(crate) struct Output {
 impl Output {
     /// To be called before any thread is started: only then the local time zone can be asked for.
     pub(crate) fn new(json: bool) -> Self {
-        let stdout = io::stdout().lock();
+        // not locked: the exporter of spans for development prints there too
+        let stdout = io::stdout();
         let terminal = stdout.is_terminal();
         Self {
             out: BufWriter::with_capacity(64 * 1024, Box::new(stdout)),

@@ -11,6 +11,7 @@ use super::Connect;
 use super::values::{
     CallerId, application, caller_id, cause, pace, ring_seconds, seconds, unique_id,
 };
+use crate::observability::Serve;
 
 /// Makes a call and says what becomes of it
 ///
@@ -178,6 +179,8 @@ pub(crate) enum Mode {
 pub(crate) struct Channels {
     #[command(flatten)]
     pub(crate) connect: Connect,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
     /// Follow the changes until Ctrl-C
     #[arg(long, short)]
     pub(crate) watch: bool,

@@ -12,6 +12,7 @@ use genesis_client::proto::{EventFormat, Limits, Secret};
 
 use self::values::{filter, listen, log_level, seconds};
 use crate::logging::Level;
+use crate::observability::Serve;
 
 pub(crate) use calls::{Channels, Hangup, Mode, Originate, Ring, WaitFor};
 
@@ -94,6 +95,18 @@ pub(crate) enum Command {
     Hangup(Hangup),
     Sim(Sim),
     Demo(Demo),
+}
+
+impl Command {
+    /// Where the command serves metrics, if it is one that follows.
+    pub(crate) fn serves(&self) -> Option<&Serve> {
+        match self {
+            Self::Events(options) => Some(&options.serve),
+            Self::Logs(options) => Some(&options.serve),
+            Self::Channels(options) => options.watch.then_some(&options.serve),
+            _ => None,
+        }
+    }
 }
 
 /// Where FreeSWITCH is and who we are.
@@ -200,6 +213,8 @@ pub(crate) struct Bgapi {
 pub(crate) struct Events {
     #[command(flatten)]
     pub(crate) connect: Connect,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
     /// The format on the wire; the output is the same
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub(crate) format: Format,
@@ -230,6 +245,8 @@ pub(crate) struct Events {
 pub(crate) struct Logs {
     #[command(flatten)]
     pub(crate) connect: Connect,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
     /// The least important level to show: CONSOLE, ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG,
     /// or 0 to 7
     #[arg(long, default_value = "INFO", value_parser = log_level)]

@@ -7,9 +7,14 @@ use super::describe::Describer;
 use super::{Interrupts, holes};
 use crate::cli::Events;
 use crate::exit::Failure;
+use crate::observability::Observed;
 use crate::output::Output;
 
-pub(crate) async fn run(options: Events, output: &mut Output) -> Result<(), Failure> {
+pub(crate) async fn run(
+    options: Events,
+    seen: &Observed,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let mut subscription = named(&options.names)?;
     for filter in options.filter {
         subscription = subscription.filter(filter);
@@ -22,6 +27,7 @@ pub(crate) async fn run(options: Events, output: &mut Output) -> Result<(), Fail
     let mut interrupts = Interrupts::new()?;
     let follow = async {
         let client = builder.connect(address).await?;
+        seen.follow(&client).await?;
         let mut events = client.subscribe(subscription).await?;
         let done = follow(&mut events, options.count, output).await;
         if done.is_ok() {

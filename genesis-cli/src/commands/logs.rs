@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Interrupts;
 use crate::cli::Logs;
 use crate::exit::Failure;
+use crate::observability::Observed;
 use crate::output::{Output, printable, style};
 
 #[derive(Serialize)]
@@ -25,12 +26,17 @@ struct Lagged {
     lagged: u64,
 }
 
-pub(crate) async fn run(options: Logs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) async fn run(
+    options: Logs,
+    seen: &Observed,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let builder = options.connect.builder()?;
     let address = options.connect.address();
     let mut interrupts = Interrupts::new()?;
     let follow = async {
         let client = builder.connect(address).await?;
+        seen.follow(&client).await?;
         let mut log = client.log(options.level).await?;
         loop {
             let Some(item) = log.next().await else {

@@ -17,10 +17,9 @@ mod ring;
 mod sim;
 mod talk;
 
-use std::future::Future;
-
 use crate::cli::{Cli, Command};
 use crate::exit::Failure;
+use crate::observability::{Observability, Observed};
 use crate::output::Output;
 
 use self::interrupts::Interrupts;
@@ -28,18 +27,27 @@ use self::interrupts::Interrupts;
 /// Runs the command.
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let mut output = Output::new(cli.global.json);
+    let out = &mut output;
+    let seen = match cli.command {
+        Command::Decode(_) => Observability::off(),
+        ref command => Observability::start(command.serves())?,
+    };
     let result = match cli.command {
-        Command::Decode(options) => decode::run(&options, &mut output),
-        Command::Api(options) => block_on(api::run(options, &mut output)),
-        Command::Bgapi(options) => block_on(bgapi::run(options, &mut output)),
-        Command::Events(options) => block_on(events::run(options, &mut output)),
-        Command::Logs(options) => block_on(logs::run(options, &mut output)),
-        Command::Originate(options) => block_on(originate::run(options, &mut output)),
-        Command::Ring(options) => block_on(ring::run(options, &mut output)),
-        Command::Channels(options) => block_on(channels::run(options, &mut output)),
-        Command::Hangup(options) => block_on(hangup::run(options, &mut output)),
-        Command::Sim(options) => block_on(sim::run(options, &mut output)),
-        Command::Demo(_) => block_on(demo::run(&mut output)),
+        Command::Decode(options) => decode::run(&options, out),
+        Command::Api(options) => block_on(seen, async |_| api::run(options, out).await),
+        Command::Bgapi(options) => block_on(seen, async |_| bgapi::run(options, out).await),
+        Command::Events(options) => {
+            block_on(seen, async |seen| events::run(options, seen, out).await)
+        }
+        Command::Logs(options) => block_on(seen, async |seen| logs::run(options, seen, out).await),
+        Command::Originate(options) => block_on(seen, async |_| originate::run(options, out).await),
+        Command::Ring(options) => block_on(seen, async |_| ring::run(options, out).await),
+        Command::Channels(options) => {
+            block_on(seen, async |seen| channels::run(options, seen, out).await)
+        }
+        Command::Hangup(options) => block_on(seen, async |_| hangup::run(options, out).await),
+        Command::Sim(options) => block_on(seen, async |_| sim::run(options, out).await),
+        Command::Demo(_) => block_on(seen, async |_| demo::run(out).await),
     };
     // what was printed before a failure is a result too
     let written = output.flush();
@@ -48,13 +56,21 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
 
 /// Runs on tokio. The connection has threads of its own, so a slow reader of stdout does not hold
 /// it up.
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn block_on(
+    seen: Observability,
+    work: impl AsyncFnOnce(&Observed) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
-    let result = runtime.block_on(work);
+    let result = runtime.block_on(async {
+        let seen = seen.serve()?;
+        let result = work(&seen).await;
+        seen.end().await;
+        result
+    });
     // a look-up of a host name may still run; nobody waits for it
     runtime.shutdown_background();
     result

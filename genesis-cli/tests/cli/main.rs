@@ -12,6 +12,12 @@ mod ends;
 mod events;
 mod failures;
 mod hangup;
+#[cfg(all(feature = "telemetry", unix))]
+mod observability;
+#[cfg(feature = "telemetry")]
+mod observability_collector;
+#[cfg(feature = "telemetry")]
+mod observability_otlp;
 mod originate;
 #[path = "../../../genesis-ringgroup/tests/redis_server/mod.rs"]
 mod redis_server;

@@ -35,9 +35,18 @@ pub(crate) fn genesis_after(before: &[&str], arguments: &[&str]) -> Command {
         "ESL_USER",
         "ESL_LOG_LEVEL",
         "GENESIS_LOG_LEVEL",
+        "GENESIS_METRICS_HOST",
+        "GENESIS_OBSERVABILITY_PORT",
     ] {
         command.env_remove(name);
     }
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"OTEL_") {
+            command.env_remove(name);
+        }
+    }
+    // tests run side by side, and there is one port 8000
+    command.env("GENESIS_METRICS_PORT", "off");
     command
 }
 

@@ -167,7 +167,8 @@ impl Setup {
     }
 
     /// Makes the exporters and installs nothing: for those who pass the provider (of the guard) and
-    /// the recorder on themselves. There is a recorder if metrics are exported.
+    /// the recorder on themselves. There is a recorder if metrics are exported; it is to be kept until
+    /// the guard's [`shutdown`](Guard::shutdown), because counters and gauges are read from it.
     ///
     /// # Errors
     ///

@@ -18,9 +18,14 @@ use self::view::Aged;
 use super::{Interrupts, holes};
 use crate::cli::Channels;
 use crate::exit::Failure;
+use crate::observability::Observed;
 use crate::output::Output;
 
-pub(crate) async fn run(options: Channels, output: &mut Output) -> Result<(), Failure> {
+pub(crate) async fn run(
+    options: Channels,
+    seen: &Observed,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let builder = options.connect.builder_following(options.reconnect)?;
     let address = options.connect.address();
     let mut interrupts = Interrupts::new()?;
@@ -29,6 +34,7 @@ pub(crate) async fn run(options: Channels, output: &mut Output) -> Result<(), Fa
         if !options.watch {
             return once(&client, output).await;
         }
+        seen.follow(&client).await?;
         let events = client.subscribe(Board::subscription()).await?;
         let display = match output.screen && !output.json {
             true => Display::Screen(Screen::new(address.clone(), output)?),
