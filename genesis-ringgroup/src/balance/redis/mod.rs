@@ -376,12 +376,12 @@ impl LoadBalancer for RedisBalancer {
         Ok(self.choose_named(&[destination]).await?.load)
     }
 
-    /// While Redis is down, and if [`WhenDown::CountLocally`] was asked for, the calls of this
-    /// process alone; [`snapshot`](RedisBalancer::snapshot) says which it is.
     fn backend(&self) -> &'static str {
         "redis"
     }
 
+    /// While Redis is down, and if [`WhenDown::CountLocally`] was asked for, the calls of this
+    /// process alone; [`snapshot`](RedisBalancer::snapshot) says which it is.
     async fn get_count(&self, destination: &str) -> Result<u64> {
         if !self.is_alone() {
             let args = Args::default().with(destination);
