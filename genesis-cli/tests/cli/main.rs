@@ -17,6 +17,8 @@ mod observability;
 #[cfg(feature = "telemetry")]
 mod observability_collector;
 #[cfg(feature = "telemetry")]
+mod observability_dashboards;
+#[cfg(feature = "telemetry")]
 mod observability_otlp;
 mod originate;
 #[path = "../../../genesis-ringgroup/tests/redis_server/mod.rs"]
