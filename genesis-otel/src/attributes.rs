@@ -1,13 +1,17 @@
 //! The headers of an event as attributes.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use genesis_proto::Event;
-use opentelemetry::KeyValue;
+use opentelemetry::{Key, KeyValue};
 
 use crate::config::{HeaderAttributes, Telemetry};
 
 const PREFIX: &str = "event.header.";
+/// So many names of headers are remembered, of at most so many bytes.
+const MAX_NAMES: usize = 4_096;
+const MAX_NAME: usize = 128;
 
 impl Telemetry {
     /// The attributes of a `process_event` span: `event.name`, `event.uuid`, then every header as
@@ -42,25 +46,23 @@ impl Telemetry {
 
     fn push_headers(&self, event: &Event, attributes: &mut Vec<KeyValue>) {
         let shared = self.shared();
-        let wanted = |name: &[u8]| match &shared.headers {
-            HeaderAttributes::All => true,
-            HeaderAttributes::None => false,
-            HeaderAttributes::Only(globs) => globs.hit(name),
-            HeaderAttributes::AllBut(globs) => !globs.hit(name),
-        };
         if matches!(shared.headers, HeaderAttributes::None) {
             return;
         }
+        let mut names = shared.names.locked();
+        let mut seen = Seen::default();
         let first = attributes.len();
-        let mut seen = HashSet::with_capacity(event.headers().len());
         // backwards, for the last of a name is the one that counts
         for header in event.headers().iter().rev() {
             let name = header.raw_name();
-            if !wanted(name) || shared.secrets.is_secret(name) {
+            let Some((number, key)) = names.key_of(name, |name| self.wants(name)) else {
                 continue;
-            }
-            let key = snake_case(name);
-            if !seen.insert(key.clone()) {
+            };
+            let is_first = match number {
+                Some(number) => seen.insert(number),
+                None => attributes[first..].iter().all(|known| known.key != key),
+            };
+            if !is_first {
                 continue;
             }
             let value = header.value();
@@ -72,6 +74,84 @@ impl Telemetry {
         }
         attributes[first..].reverse();
         attributes.truncate(first + shared.max_headers);
+    }
+
+    /// Whether a header of this name becomes an attribute.
+    fn wants(&self, name: &[u8]) -> bool {
+        let shared = self.shared();
+        let wanted = match &shared.headers {
+            HeaderAttributes::All => true,
+            HeaderAttributes::None => false,
+            HeaderAttributes::Only(globs) => globs.hit(name),
+            HeaderAttributes::AllBut(globs) => !globs.hit(name),
+        };
+        wanted && !shared.secrets.is_secret(name)
+    }
+}
+
+/// The attributes that header names become, worked out once per name. Names repeat with every
+/// event; those past the bound are worked out each time.
+#[derive(Debug, Default)]
+pub(crate) struct HeaderNames(Mutex<Names>);
+
+#[derive(Debug, Default)]
+struct Names {
+    /// Nothing for a header that becomes no attribute.
+    by_name: HashMap<Box<[u8]>, Option<u16>>,
+    by_key: HashMap<Key, u16>,
+    keys: Vec<Key>,
+}
+
+impl HeaderNames {
+    fn locked(&self) -> MutexGuard<'_, Names> {
+        // what is in it is whole after every step
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Names {
+    /// The attribute of a header, and its number if it has one.
+    fn key_of(
+        &mut self,
+        name: &[u8],
+        wants: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<(Option<u16>, Key)> {
+        if let Some(known) = self.by_name.get(name) {
+            let number = (*known)?;
+            return Some((Some(number), self.keys[usize::from(number)].clone()));
+        }
+        let key = wants(name).then(|| Key::from(Arc::<str>::from(snake_case(name))));
+        if self.by_name.len() >= MAX_NAMES || name.len() > MAX_NAME {
+            return key.map(|key| (None, key));
+        }
+        let number = key.clone().map(|key| {
+            let next = u16::try_from(self.keys.len()).unwrap_or(u16::MAX);
+            let number = *self.by_key.entry(key.clone()).or_insert(next);
+            if number == next {
+                self.keys.push(key);
+            }
+            number
+        });
+        self.by_name.insert(name.into(), number);
+        key.map(|key| (number, key))
+    }
+}
+
+/// The attributes that an event has so far, by number.
+struct Seen([u64; MAX_NAMES / 64]);
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self([0; MAX_NAMES / 64])
+    }
+}
+
+impl Seen {
+    fn insert(&mut self, number: u16) -> bool {
+        let (word, bit) = (usize::from(number) / 64, 1 << (number % 64));
+        let is_new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        is_new
     }
 }
 
@@ -145,6 +225,26 @@ mod tests {
             of("event.header.variable_sip_call_id").as_deref(),
             Some("a@b")
         );
+    }
+
+    #[test]
+    fn names_past_the_bound_are_read_all_the_same() {
+        let telemetry = Telemetry::builder().build();
+        for number in 0..MAX_NAMES {
+            telemetry.event_attributes(&event(&[(&format!("X-{number}"), "1")]));
+        }
+        let late = event(&[("X-Late", "1"), ("x-late", "2"), ("x_late_pin", "3")]);
+        for _ in 0..2 {
+            let attributes = telemetry.event_attributes(&late);
+            let of = |key| value(&attributes, key);
+            assert_eq!(of("event.header.x_late").as_deref(), Some("2"));
+            assert_eq!(of("event.header.x_late_pin"), None);
+            assert_eq!(
+                of("event.header.event_name").as_deref(),
+                Some("CHANNEL_EXECUTE")
+            );
+        }
+        assert_eq!(telemetry.shared().names.locked().by_name.len(), MAX_NAMES);
     }
 
     #[test]

@@ -39,15 +39,33 @@ fn same(a: u8, b: u8) -> bool {
 
 /// Several of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Globs(Vec<Box<str>>);
+pub(crate) struct Globs(Vec<Glob>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Glob {
+    text: Box<str>,
+    /// The longest part that every hit has, in lower case.
+    stem: Box<[u8]>,
+}
 
 impl Globs {
     pub(crate) fn new<S: AsRef<str>>(globs: impl IntoIterator<Item = S>) -> Self {
         let globs = globs.into_iter().filter_map(|glob| {
-            let glob = glob.as_ref().trim();
-            (!glob.is_empty()).then(|| glob.into())
+            let text = glob.as_ref().trim();
+            let stem = text
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .max_by_key(|part| part.len())?;
+            (!text.is_empty()).then(|| Glob {
+                text: text.into(),
+                stem: stem.to_ascii_lowercase().into_bytes().into(),
+            })
         });
         Self(globs.collect())
+    }
+
+    /// Where in texts a name can be that is hit.
+    pub(crate) fn stems(&self) -> Stems {
+        Stems::new(self.0.iter().map(|glob| glob.stem.clone()))
     }
 
     /// Reads a list that is separated by commas or blanks, as environment variables have it.
@@ -60,7 +78,48 @@ impl Globs {
     }
 
     pub(crate) fn hit(&self, name: &[u8]) -> bool {
-        self.0.iter().any(|glob| matches(glob.as_bytes(), name))
+        self.0
+            .iter()
+            .any(|glob| matches(glob.text.as_bytes(), name))
+    }
+}
+
+/// Parts of words, found fast in whatever case: most texts have none of them, and need no closer
+/// look.
+#[derive(Clone, Debug)]
+pub(crate) struct Stems {
+    stems: Box<[Box<[u8]>]>,
+    /// Whether a stem begins with this byte.
+    begins: [bool; 256],
+}
+
+impl Stems {
+    fn new(stems: impl Iterator<Item = Box<[u8]>>) -> Self {
+        let stems: Box<[Box<[u8]>]> = stems.collect();
+        let mut begins = [false; 256];
+        for first in stems.iter().filter_map(|stem| stem.first()) {
+            begins[usize::from(*first)] = true;
+            begins[usize::from(first.to_ascii_uppercase())] = true;
+        }
+        Self { stems, begins }
+    }
+
+    /// Whether one of them is in `text`.
+    pub(crate) fn are_in(&self, text: &[u8]) -> bool {
+        let is_here = |rest: &[u8]| {
+            let mut stems = self.stems.iter();
+            stems.any(|stem| {
+                let part = rest.get(..stem.len());
+                part.is_some_and(|part| part.eq_ignore_ascii_case(stem))
+            })
+        };
+        // a glob of nothing but stars has an empty stem, which is everywhere
+        if self.stems.iter().any(|stem| stem.is_empty()) {
+            return true;
+        }
+        let places = text.iter().enumerate();
+        let mut places = places.filter(|(_, byte)| self.begins[usize::from(**byte)]);
+        places.any(|(at, _)| is_here(&text[at..]))
     }
 }
 
@@ -101,6 +160,19 @@ mod tests {
         assert_eq!(globs.0.len(), 3);
         assert!(globs.hit(b"sofia::expire") && !globs.hit(b"CODEC"));
         assert!(Globs::parse(" , ").0.is_empty());
+    }
+
+    #[test]
+    fn what_is_hit_has_a_stem() {
+        let globs = Globs::new(["*password*", "sip_auth_*", "*a1-hash*", "*_pin"]);
+        let stems = globs.stems();
+        for name in ["Password", "variable_SIP_Auth_Realm", "A1_HASH", "x_pin"] {
+            assert!(stems.are_in(name.as_bytes()), "{name}");
+        }
+        for name in ["", "p", "passwor", "Unique-ID", "sip_call_id", "pi"] {
+            assert!(!stems.are_in(name.as_bytes()), "{name}");
+        }
+        assert!(Globs::new(["*"]).stems().are_in(b""));
     }
 
     #[test]

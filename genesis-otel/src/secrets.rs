@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::glob::Globs;
+use crate::glob::{Globs, Stems};
 
 /// Names whose values are secrets, of headers, variables (without `variable_`) and parameters.
 pub const DENIED: &[&str] = &[
@@ -29,15 +29,21 @@ const VARIABLE: usize = "variable_".len();
 #[derive(Clone, Debug)]
 pub(crate) struct Secrets {
     denied: Globs,
+    /// Without one of them in it nothing is a secret.
+    stems: Stems,
 }
 
 impl Secrets {
     pub(crate) fn new(denied: Globs) -> Self {
-        Self { denied }
+        let stems = denied.stems();
+        Self { denied, stems }
     }
 
     /// Whether a header or variable of this name is a secret.
     pub(crate) fn is_secret(&self, name: &[u8]) -> bool {
+        if !self.stems.are_in(name) {
+            return false;
+        }
         let variable = name
             .split_at_checked(VARIABLE)
             .filter(|(prefix, _)| prefix.eq_ignore_ascii_case(b"variable_"));
@@ -46,8 +52,10 @@ impl Secrets {
 
     /// Whether a word in `text` is the name of a secret: what answers it may be one.
     pub(crate) fn are_named_in(&self, text: &[u8]) -> bool {
-        text.split(|&byte| !is_word(byte))
-            .any(|word| !word.is_empty() && self.is_secret(word))
+        self.stems.are_in(text)
+            && text
+                .split(|&byte| !is_word(byte))
+                .any(|word| !word.is_empty() && self.is_secret(word))
     }
 
     /// `value` with the secrets in it masked.
@@ -59,6 +67,9 @@ impl Secrets {
         // most values are one word: nothing in them is set to anything
         if !bytes.iter().any(|&byte| is_gap(byte)) {
             return Cow::Borrowed(value);
+        }
+        if !self.stems.are_in(bytes) {
+            return without_userinfo(Cow::Borrowed(value));
         }
         let mut out = String::new();
         let mut kept = 0;
@@ -153,6 +164,10 @@ fn secret_end(bytes: &[u8], start: usize, before: u8, depth: usize) -> usize {
 
 /// Masks the password of `scheme://user:password@host` and `sip:user:password@host`.
 fn without_userinfo(value: Cow<'_, str>) -> Cow<'_, str> {
+    // who has a password has an @ behind it
+    if !value.contains('@') {
+        return value;
+    }
     let mut rest = &*value;
     let mut out = String::new();
     let mut changed = false;

@@ -10,6 +10,7 @@ use opentelemetry::global::ObjectSafeTracerProvider;
 use opentelemetry::trace::SpanRef;
 
 use super::{Callbacks, HeaderAttributes, MetricsTo, Shared, SpanDetails, Subject, Telemetry};
+use crate::attributes::HeaderNames;
 use crate::glob::Globs;
 use crate::lifecycle::{Observers, Plans};
 use crate::metering::Series;
@@ -53,6 +54,7 @@ impl TelemetryBuilder {
             plans: Plans::new(),
             series: Series::default(),
             observers: Observers::default(),
+            names: HeaderNames::default(),
         };
         Self { shared, denied }
     }

@@ -16,6 +16,7 @@ pub use builder::TelemetryBuilder;
 pub(crate) use callbacks::Callbacks;
 pub use callbacks::{SpanDetails, Subject};
 
+use crate::attributes::HeaderNames;
 use crate::glob::Globs;
 use crate::lifecycle::{Observers, Plans};
 use crate::metering::{Series, Sink};
@@ -79,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) plans: Plans,
     pub(crate) series: Series,
     pub(crate) observers: Observers,
+    pub(crate) names: HeaderNames,
 }
 
 type Provider = Arc<dyn ObjectSafeTracerProvider + Send + Sync>;

@@ -17,7 +17,7 @@ use super::processing::Processing;
 use super::reader::Reader;
 use super::sight::Sight;
 use crate::config::Telemetry;
-use crate::lifecycle::{Switch, below, process_event};
+use crate::lifecycle::{Switch, below, process_event, read_for_processing};
 use crate::metering::Labels;
 use crate::secrets::command_name;
 use crate::traceparent;
@@ -187,8 +187,10 @@ impl Connection {
         match self.sight() {
             Some(sight) => {
                 let switch = locked(&self.inner.switch).upgrade();
-                let took = Processing::clock(self.telemetry(), &sight, event);
-                let context = process_event(self.telemetry(), &sight, switch.as_deref(), event);
+                let read = read_for_processing(self.telemetry(), event);
+                let took = Processing::clock(&sight, read.name);
+                let switch = switch.as_deref();
+                let context = process_event(self.telemetry(), &sight, switch, event, &read);
                 Processing::new(context, took)
             }
             None => Processing::default(),

@@ -5,16 +5,15 @@ use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Instant;
 
-use genesis_proto::Event;
 use metrics::Histogram;
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 
 use super::operation::within;
 use super::sight::Sight;
-use crate::config::Telemetry;
 use crate::metering::Labels;
 use crate::vocabulary::metrics::EVENT_PROCESSING_DURATION_SECONDS;
+use crate::vocabulary::values::Slot;
 
 /// One event being handled, from its first handler to its last: the span `process_event` and the
 /// time it takes. Both end when this is dropped.
@@ -31,16 +30,10 @@ impl Processing {
     }
 
     /// Begins to measure, if there is a recorder.
-    pub(super) fn clock(
-        telemetry: &Telemetry,
-        sight: &Sight,
-        event: &Event,
-    ) -> Option<(Histogram, Instant)> {
+    pub(super) fn clock(sight: &Sight, name: Option<Slot>) -> Option<(Histogram, Instant)> {
         let meters = sight.meters.as_ref()?;
         let metric = &EVENT_PROCESSING_DURATION_SECONDS;
-        let name = event.name();
-        let name = telemetry.shared().sets.events.slot(name.as_str());
-        let histogram = meters.histogram(metric, &Labels::of(metric, |_| Some(name)));
+        let histogram = meters.histogram(metric, &Labels::of(metric, |_| name));
         Some((histogram, Instant::now()))
     }
 

@@ -14,6 +14,7 @@ use crate::vocabulary::Metric;
 use crate::vocabulary::metrics::{
     CHANNEL_ROUTING_FALLBACK_TOTAL, CHANNEL_ROUTING_HITS_TOTAL, EVENTS_LAGGED_TOTAL,
 };
+use crate::vocabulary::values::Slot;
 
 /// The connection's own task: told of every event before it is handed out, and after.
 pub struct Reader {
@@ -112,31 +113,30 @@ impl Reader {
         let Some(sight) = self.connection.sight() else {
             return;
         };
+        let Some(lifecycle) = &mut self.lifecycle else {
+            return;
+        };
         if let Some(meters) = &sight.meters {
-            self.count(meters, event, routed);
+            count(meters, lifecycle.last_name(), routed);
         }
-        if !routed.to_consumer
-            && let Some(lifecycle) = &mut self.lifecycle
-        {
-            drop(lifecycle.process(event));
+        if !routed.to_consumer {
+            drop(lifecycle.process_last(event));
         }
     }
+}
 
-    fn count(&self, meters: &Meters, event: &Event, routed: Routed) {
-        let routing: &'static Metric = if routed.by_channel {
-            &CHANNEL_ROUTING_HITS_TOTAL
-        } else {
-            &CHANNEL_ROUTING_FALLBACK_TOTAL
-        };
-        let name = event.name();
-        let name = self.connection.slot_of("event_name", name.as_str());
-        let labels = Labels::of(routing, |_| Some(name));
-        meters.counter(routing, &labels).increment(1);
-        if routed.lost > 0 {
-            let labels = Labels::of(&EVENTS_LAGGED_TOTAL, |_| None);
-            let counter = meters.counter(&EVENTS_LAGGED_TOTAL, &labels);
-            counter.increment(routed.lost);
-        }
+fn count(meters: &Meters, name: Slot, routed: Routed) {
+    let routing: &'static Metric = if routed.by_channel {
+        &CHANNEL_ROUTING_HITS_TOTAL
+    } else {
+        &CHANNEL_ROUTING_FALLBACK_TOTAL
+    };
+    let labels = Labels::of(routing, |_| Some(name));
+    meters.counter(routing, &labels).increment(1);
+    if routed.lost > 0 {
+        let labels = Labels::of(&EVENTS_LAGGED_TOTAL, |_| None);
+        let counter = meters.counter(&EVENTS_LAGGED_TOTAL, &labels);
+        counter.increment(routed.lost);
     }
 }
 

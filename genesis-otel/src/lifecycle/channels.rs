@@ -270,13 +270,13 @@ impl Channel {
     fn learn(&mut self, facts: &Facts<'_>) {
         let short = |text: Option<&str>| text.filter(|text| text.len() <= MAX_TEXT).map(Arc::from);
         if self.call_id.is_none() {
-            self.call_id = short(facts.call_id.as_deref());
+            self.call_id = short(facts.call_id().as_deref());
         }
         if self.name.is_none() {
             self.name = short(facts.channel_name.as_deref());
         }
         if self.traceparent.is_none() && self.root.is_none() {
-            self.traceparent = facts.traceparent.as_deref().and_then(traceparent::parse);
+            self.traceparent = facts.traceparent().as_deref().and_then(traceparent::parse);
         }
         if self.originator.is_none() && facts.other_type.as_deref() == Some("originator") {
             let other = facts.other_leg.as_deref();

@@ -37,7 +37,7 @@ impl Lifecycle {
             .plans
             .of(facts.kind())
             .is_some_and(|plan| plan.span.is_of_a_channel());
-        if is_of_a_channel && facts.call_id.is_none() {
+        if is_of_a_channel && facts.call_id().is_none() {
             meter.count(|tables| &mut tables.without_call_id, &[]);
         }
         if update.ended {
@@ -48,7 +48,7 @@ impl Lifecycle {
         if let Some(seconds) = update.duration {
             meter.record(|tables| &mut tables.call_duration, &[], seconds);
         }
-        let header = |name: &str| facts.get(name);
+        let header = |name: &str| facts.find(name);
         match facts.kind() {
             "CHANNEL_HANGUP_COMPLETE" if update.completed => {
                 if let Some(code) = header("variable_hangup_cause_q850") {
@@ -117,7 +117,7 @@ fn application_result(facts: &Facts<'_>) -> &'static str {
     if facts.name == "CHANNEL_EXECUTE" {
         return "started";
     }
-    let response = facts.get("Application-Response").unwrap_or_default();
+    let response = facts.find("Application-Response").unwrap_or_default();
     let failed = response.starts_with("-ERR")
         || ["ERROR", "FAIL", "NOT FOUND", "INVALID"]
             .iter()

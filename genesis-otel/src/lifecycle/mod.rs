@@ -21,13 +21,13 @@ use channels::{Known, Update};
 use facts::Facts;
 pub(crate) use observers::{Observers, Switch};
 pub(crate) use plan::Plans;
-use process::is_excluded;
-pub(crate) use process::process_event;
+pub(crate) use process::{process_event, read_for_processing};
 pub(crate) use spans::below;
 
 use crate::config::Telemetry;
 use crate::hooks::{Processing, Sight};
 use crate::metering::Meter;
+use crate::vocabulary::values::Slot;
 
 /// The events of one connection as spans and metrics.
 ///
@@ -66,8 +66,19 @@ pub struct Lifecycle {
     look_again: bool,
     /// It is, and nobody has asked yet.
     has_joined: bool,
+    /// What was read of the event that was taken in last.
+    last: Last,
     /// The smallest difference between our clock and the switch's that was seen, in microseconds.
     skew: Option<i128>,
+}
+
+/// What the handling of an event needs to know of it.
+#[derive(Default)]
+pub(crate) struct Last {
+    pub(crate) name: Option<Slot>,
+    pub(crate) excluded: bool,
+    /// Empty if the event is of no channel.
+    pub(crate) uuid: String,
 }
 
 struct Joined {
@@ -92,6 +103,7 @@ impl Lifecycle {
             switch: None,
             look_again: false,
             has_joined: false,
+            last: Last::default(),
             skew: None,
         }
     }
@@ -115,6 +127,7 @@ impl Lifecycle {
             return;
         }
         let facts = Facts::read(event);
+        self.last.of(&facts, &self.telemetry);
         self.count_received(&facts);
         self.measure_lag(&facts, now);
         self.join(facts.core.as_deref());
@@ -131,15 +144,25 @@ impl Lifecycle {
         if !self.is_active() {
             return Processing::default();
         }
+        self.last.of(&Facts::read(event), &self.telemetry);
+        self.process_last(event)
+    }
+
+    /// The same for the event that was taken in last.
+    pub(crate) fn process_last(&mut self, event: &Event) -> Processing {
+        let name = self.last.name.unwrap_or(Slot::OTHER);
         let took = self.meter.as_mut().map(|meter| {
-            let name = event.name();
-            let name = self.telemetry.shared().sets.events.slot(name.as_str());
             let histogram = meter.handle(|tables| &mut tables.processing, &[name]);
             (histogram, Instant::now())
         });
         let switch = self.switch.as_ref().map(|joined| &*joined.switch);
-        let context = process_event(&self.telemetry, &self.sight, switch, event);
+        let context = process_event(&self.telemetry, &self.sight, switch, event, &self.last);
         Processing::new(context, took)
+    }
+
+    /// What the event is called that was taken in last, in a label.
+    pub(crate) fn last_name(&self) -> Slot {
+        self.last.name.unwrap_or(Slot::OTHER)
     }
 
     /// A new link, and who listens to it. Another switch may be at its other end, and calls may
@@ -252,7 +275,7 @@ impl Lifecycle {
         } else {
             shared.subclasses
         };
-        if !wanted || is_excluded(&self.telemetry, facts.event, &facts.name) {
+        if !wanted || self.last.excluded {
             return;
         }
         if known.is_dropped() {
@@ -294,6 +317,17 @@ impl Lifecycle {
             .skew
             .insert(self.skew.map_or(age, |skew| skew.min(age)));
         meter.set(|tables| &mut tables.lag, &[], (age - skew) as f64 / 1e6);
+    }
+}
+
+impl Last {
+    fn of(&mut self, facts: &Facts<'_>, telemetry: &Telemetry) {
+        self.name = Some(telemetry.shared().sets.events.slot(&facts.name));
+        self.excluded = telemetry.excludes_event(&facts.name)
+            || (facts.name == "CUSTOM" && telemetry.excludes_event(facts.kind()));
+        self.uuid.clear();
+        self.uuid
+            .push_str(facts.uuid.as_deref().unwrap_or_default());
     }
 }
 

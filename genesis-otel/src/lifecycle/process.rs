@@ -1,9 +1,12 @@
 //! The span around the handling of an event.
 
+use std::borrow::Cow;
+
 use genesis_proto::Event;
 use opentelemetry::Context;
 use opentelemetry::trace::{Span as _, SpanBuilder, TraceContextExt};
 
+use super::Last;
 use super::observers::Switch;
 use super::spans::{apply_details, below};
 use crate::config::{Subject, Telemetry};
@@ -17,14 +20,14 @@ pub(crate) fn process_event(
     sight: &Sight,
     switch: Option<&Switch>,
     event: &Event,
+    read: &Last,
 ) -> Option<Context> {
-    if !sight.may_trace() || is_excluded(telemetry, event, event.name().as_str()) {
+    if !sight.may_trace() || read.excluded {
         return None;
     }
-    let channel = switch.and_then(|switch| Some((switch, event.unique_id()?)));
+    let channel = switch.filter(|_| !read.uuid.is_empty());
     let known = channel
-        .as_ref()
-        .map(|(switch, uuid)| switch.state().channels.known(uuid))
+        .map(|switch| switch.state().channels.known(&read.uuid))
         .unwrap_or_default();
     let context = below(known.parent.as_ref());
     if known.is_dropped() {
@@ -32,9 +35,9 @@ pub(crate) fn process_event(
     }
     let builder = SpanBuilder::from_name(PROCESS_EVENT.name).with_kind(PROCESS_EVENT.kind.into());
     let mut span = sight.span(builder, &context)?;
-    if let (false, Some((switch, uuid))) = (known.has_root, &channel) {
+    if let (false, Some(switch)) = (known.has_root, channel) {
         let root = span.span_context().clone();
-        switch.state().channels.set_root(uuid, root);
+        switch.state().channels.set_root(&read.uuid, root);
     }
     if !span.is_recording() {
         return Some(context.with_span(span));
@@ -50,10 +53,17 @@ pub(crate) fn process_event(
     Some(context)
 }
 
-/// Whether the event is to become no span.
-pub(super) fn is_excluded(telemetry: &Telemetry, event: &Event, name: &str) -> bool {
-    let is_custom = name == "CUSTOM";
-    let is_named = |subclass: &str| telemetry.excludes_event(subclass);
-    telemetry.excludes_event(name)
-        || (is_custom && event.subclass().is_some_and(|subclass| is_named(&subclass)))
+/// What the handling of an event needs to know of it, if somebody else has taken it in.
+pub(crate) fn read_for_processing(telemetry: &Telemetry, event: &Event) -> Last {
+    let route = event.route();
+    let mut read = Last {
+        name: Some(telemetry.shared().sets.events.slot(&route.name)),
+        excluded: telemetry.excludes_event(&route.name),
+        uuid: route.unique_id.map_or_else(String::new, Cow::into_owned),
+    };
+    if route.name == "CUSTOM" {
+        let subclass = route.subclass.as_deref();
+        read.excluded |= subclass.is_some_and(|subclass| telemetry.excludes_event(subclass));
+    }
+    read
 }

@@ -100,11 +100,7 @@ fn value_of<'a>(
     let header = || facts.get(source.header);
     let secrets = &telemetry.shared().secrets;
     let value = match source.attribute {
-        "sip.call_id" => facts
-            .call_id
-            .as_deref()
-            .or(known.call_id.as_deref())
-            .map(Cow::Borrowed),
+        "sip.call_id" => header().or(known.call_id.as_deref().map(Cow::Borrowed)),
         "bridge.a_uuid" => header().or(facts.uuid.clone()),
         "bridge.b_uuid" => header().or(facts.other_leg.clone()),
         "application.data" => {
