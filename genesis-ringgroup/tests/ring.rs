@@ -204,6 +204,18 @@ async fn a_hundred_destinations_keep_to_what_the_switch_allows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_stands_first_in_a_large_group_is_called_first() {
+    let sim = switch().await;
+    let client = connect(&sim).await;
+    let group = RingGroup::new(["sim/busy"; 300]);
+    let ring = soon(group.ring(&client)).await.unwrap();
+    let called = ring.destinations().iter().map(|report| report.called_after);
+    let called: Vec<Duration> = called.flatten().collect();
+    assert_eq!(called.len(), 300);
+    assert!(called.is_sorted(), "{called:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn destinations_that_were_not_called_do_not_slow_the_next_ring() {
     let sim = switch().await;
     let client = connect(&sim).await;

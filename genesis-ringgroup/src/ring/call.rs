@@ -131,12 +131,17 @@ async fn run(
         shared.pace.wait(&client, plan.legs).await;
         Ok::<_, genesis_client::Error>(())
     };
-    tokio::select! {
-        biased;
-        _ = stopped(&mut stop) => return End::Over(Outcome::NotTried),
-        ready = turn => if let Err(error) = ready {
-            return End::Broken(error.into());
-        },
+    let begun = async {
+        tokio::select! {
+            biased;
+            _ = stopped(&mut stop) => Err(End::Over(Outcome::NotTried)),
+            ready = turn => ready.map_err(|error| End::Broken(error.into())),
+        }
+    };
+    // not within the task's budget: of hundreds in one task, who runs out of it would join the line
+    // for the pace behind those who come after him
+    if let Err(end) = tokio::task::unconstrained(begun).await {
+        return end;
     }
     let end = match start(report, plan, &mut shared).await {
         Ok(origination) => answered(report, plan, &mut shared, origination).await,
