@@ -230,6 +230,14 @@ impl Inner {
             };
             settle_one(waiting, result)
         });
+        self.forget_room();
+    }
+
+    /// A call that is up for hours keeps no room for those who waited for its beginning.
+    fn forget_room(&mut self) {
+        if self.waiting.is_empty() {
+            self.waiting = Vec::new();
+        }
     }
 
     /// Ends the waits that a lost link ends.
@@ -243,6 +251,7 @@ impl Inner {
             settle_one(waiting, result)
         });
         self.waiting = waiting;
+        self.forget_room();
     }
 }
 
