@@ -1,5 +1,6 @@
-//! Whether the switch is heard.
+//! Whether the switch is heard, or can reach us.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,20 +9,37 @@ use tokio::time::Instant;
 /// FreeSWITCH sends HEARTBEAT every 20 s unless it is told otherwise.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// When the last HEARTBEAT came.
+/// How a command is doing: one that follows a switch by its last HEARTBEAT, one that takes calls
+/// by listening.
 #[derive(Debug, Default)]
-pub(super) struct Health(Mutex<Option<Instant>>);
+pub(super) struct Health {
+    heartbeat: Mutex<Option<Instant>>,
+    listens: AtomicBool,
+}
 
 impl Health {
     /// One came.
     pub(super) fn beat(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        let mut last = self
+            .heartbeat
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Instant::now());
     }
 
-    /// One came in the last 30 s.
-    pub(super) fn is_fresh(&self) -> bool {
-        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.is_some_and(|last| last.elapsed() <= FRESH)
+    /// From now on until the end calls are taken.
+    pub(super) fn listens(&self) {
+        self.listens.store(true, Ordering::Relaxed);
+    }
+
+    /// A HEARTBEAT came in the last 30 s, or calls are taken.
+    pub(super) fn is_good(&self) -> bool {
+        let last = *self
+            .heartbeat
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let heard = last.is_some_and(|last| last.elapsed() <= FRESH);
+        heard || self.listens.load(Ordering::Relaxed)
     }
 }
 
@@ -32,13 +50,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_heartbeat_counts_for_thirty_seconds() {
         let health = Health::default();
-        assert!(!health.is_fresh(), "none came yet");
+        assert!(!health.is_good(), "none came yet");
         health.beat();
         tokio::time::advance(Duration::from_secs(30)).await;
-        assert!(health.is_fresh());
+        assert!(health.is_good());
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(!health.is_fresh());
+        assert!(!health.is_good());
         health.beat();
-        assert!(health.is_fresh());
+        assert!(health.is_good());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_listens_is_well_without_heartbeats() {
+        let health = Health::default();
+        health.listens();
+        assert!(health.is_good());
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert!(health.is_good());
     }
 }

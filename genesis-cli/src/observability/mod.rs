@@ -1,8 +1,9 @@
 //! What others see of this program: spans and metrics to where the environment says, and for
 //! commands that run long, metrics, health and readiness over HTTP.
 //!
-//! The commands that serve are those that follow a switch: `events`, `logs`, `channels --watch`.
-//! They share one rule: a port that was asked for by name must be free; the usual one may be taken,
+//! The commands that serve are those that run long with a switch: `events`, `logs`, `channels
+//! --watch` ([`Command::serves`](crate::cli::Command::serves) names them). One that follows calls
+//! [`Observed::follow`], one that takes calls [`Observed::listens`]. They share one rule: a port that was asked for by name must be free; the usual one may be taken,
 //! by another `genesis` in the next window, and then there is a warning.
 
 mod health;
@@ -138,6 +139,12 @@ impl Observed {
             }
         });
         Ok(())
+    }
+
+    /// Says that the command takes calls from now on: it is healthy and ready until its end.
+    #[allow(dead_code, reason = "for commands that take calls")]
+    pub(crate) fn listens(&self) {
+        self.health.listens();
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {

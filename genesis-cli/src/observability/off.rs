@@ -39,6 +39,9 @@ impl Observed {
         Ok(())
     }
 
+    #[allow(dead_code, reason = "for commands that take calls")]
+    pub(crate) fn listens(&self) {}
+
     #[expect(clippy::unused_async, reason = "as with telemetry")]
     pub(crate) async fn end(self) {}
 }

@@ -75,7 +75,7 @@ where
 }
 
 fn respond(method: &Method, path: &str, state: &State) -> Response<Full<Bytes>> {
-    let fresh = || state.health.is_fresh();
+    let good = || state.health.is_good();
     let (status, content_type, body) = match path {
         "/metrics" | "/health" | "/ready" if !matches!(*method, Method::GET | Method::HEAD) => {
             let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
@@ -88,9 +88,9 @@ fn respond(method: &Method, path: &str, state: &State) -> Response<Full<Bytes>> 
             Prometheus::CONTENT_TYPE,
             Bytes::from(state.metrics.render()),
         ),
-        "/health" if fresh() => json(StatusCode::OK, r#"{"status":"ok"}"#),
+        "/health" if good() => json(StatusCode::OK, r#"{"status":"ok"}"#),
         "/health" => json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unhealthy"}"#),
-        "/ready" if fresh() => json(StatusCode::OK, r#"{"status":"ready"}"#),
+        "/ready" if good() => json(StatusCode::OK, r#"{"status":"ready"}"#),
         "/ready" => json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"not ready"}"#),
         _ => {
             let text = "not found; there are /metrics, /health and /ready\n";

@@ -363,7 +363,11 @@ fn a_prometheus_server_scrapes_the_command_and_answers_a_query() {
 
     let up = server.query("up{job=\"genesis\"} == 1");
     assert_eq!(up[0]["value"][1], "1");
-    // its metrics are what promtool has checked
+    let links = server.query("genesis_connections_active{job=\"genesis\",type=\"inbound\"}");
+    assert_eq!(links[0]["value"][1], "1");
+    let heartbeats = "genesis_events_received_total{job=\"genesis\",event_name=\"HEARTBEAT\"} > 0";
+    server.query(heartbeats);
+    // its metrics are what promtool accepts
     let metrics = serving.get("/metrics");
     let (_, body) = metrics.split_once("\r\n\r\n").unwrap();
     let mut check = tool("promtool");

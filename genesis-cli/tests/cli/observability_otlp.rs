@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::observability_collector::{Collector, Protocol, attribute};
+use crate::support::{finish, genesis};
 
 const SECRET: &str = "s3cret";
 
@@ -146,6 +147,73 @@ fn spans_and_metrics_arrive_over_grpc() {
 #[test]
 fn spans_and_metrics_arrive_over_http() {
     arrives(Protocol::Http);
+}
+
+#[test]
+fn a_demo_delivers_a_trace_in_which_a_ring_group_call_can_be_read() {
+    for (protocol, name) in [(Protocol::Http, "http/protobuf"), (Protocol::Grpc, "grpc")] {
+        let collector = Collector::start(protocol);
+        let mut demo = genesis(&["demo"]);
+        demo.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", name);
+        let done = finish(demo, b"");
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(!done.stderr.contains("WARNING"), "{done:?}");
+
+        // everything was handed over before the process ended
+        let received = collector.once(|_| true);
+        let ring = received.span("ring_group.ring");
+        let children = |of: &[u8], name: &str| -> Vec<Vec<u8>> {
+            let spans = received.spans.iter();
+            let found = spans.filter(|span| span.parent_span_id == of && span.name == name);
+            found
+                .map(|span| {
+                    assert_eq!(span.trace_id, ring.trace_id, "{name}");
+                    span.span_id.clone()
+                })
+                .collect()
+        };
+        let legs = children(&ring.span_id, "channel.create");
+        assert_eq!(legs.len(), 3, "three destinations are called");
+        for leg in &legs {
+            let commands = children(leg, "send_command");
+            assert!(!commands.is_empty(), "a leg is made by a command");
+        }
+        assert_eq!(
+            attribute(&ring.attributes, "ring_group.result"),
+            Some("answered")
+        );
+        let sent = received.metric("genesis_commands_sent_total");
+        assert!(matches!(sent.data, Some(metric::Data::Sum(_))), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_demo_without_its_collector_goes_on_with_a_warning() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut demo = genesis(&["demo"]);
+    demo.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{port}"));
+    let done = finish(demo, b"");
+    assert_eq!(done.code, 0, "{done:?}");
+    let lines: Vec<String> = done.stderr.lines().map(str::to_owned).collect();
+    one_warning_per_signal(&lines);
+}
+
+#[test]
+fn a_disabled_sdk_delivers_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let mut demo = genesis(&["demo"]);
+    demo.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        .env("OTEL_SDK_DISABLED", "true");
+    let done = finish(demo, b"");
+    assert_eq!(done.code, 0, "{done:?}");
+    let attempt = listener.accept().unwrap_err();
+    assert_eq!(attempt.kind(), std::io::ErrorKind::WouldBlock);
 }
 
 /// The log lines of this process.

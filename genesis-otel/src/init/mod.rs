@@ -297,3 +297,56 @@ impl Setup {
         Ok((handle, Some(recorder)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setup(variables: &[(&str, &str)]) -> Setup {
+        let get = |name: &str| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Setup::from_lookup(get).unwrap()
+    }
+
+    #[test]
+    fn without_an_endpoint_nothing_is_made() {
+        let setup = setup(&[]);
+        assert!(!setup.exports());
+        let (guard, recorder) = setup.build().unwrap();
+        assert!(guard.tracer_provider().is_none() && guard.prometheus().is_none());
+        assert!(recorder.is_none());
+    }
+
+    #[test]
+    fn prometheus_alone_starts_no_exporter() {
+        let setup = setup(&[("OTEL_SDK_DISABLED", "true")]).prometheus();
+        assert!(setup.exports());
+        let (guard, recorder) = setup.build().unwrap();
+        assert!(guard.tracer_provider().is_none() && guard.prometheus().is_some());
+        assert!(recorder.is_some());
+    }
+
+    #[test]
+    fn the_resource_names_the_service_and_the_environment_wins() {
+        let of = |setup: &Setup, key: &'static str| {
+            let value = setup.resource().get(&opentelemetry::Key::new(key));
+            value.map(|value| value.to_string())
+        };
+        let plain = setup(&[]).service_version("1.0.0");
+        assert_eq!(of(&plain, "service.name").as_deref(), Some("genesis"));
+        assert_eq!(of(&plain, "service.version").as_deref(), Some("1.0.0"));
+        assert_eq!(
+            of(&plain, "telemetry.sdk.language").as_deref(),
+            Some("rust")
+        );
+        let resource = "service.version=2,service.name=pbx,team=voice";
+        let named = setup(&[("OTEL_RESOURCE_ATTRIBUTES", resource)])
+            .service_name("acd")
+            .service_version("1.0.0");
+        assert_eq!(of(&named, "service.name").as_deref(), Some("pbx"));
+        assert_eq!(of(&named, "service.version").as_deref(), Some("2"));
+        assert_eq!(of(&named, "team").as_deref(), Some("voice"));
+    }
+}
