@@ -110,7 +110,7 @@ pub fn run_all(only: Option<&str>) -> Result<(), Failure> {
     table.print();
     for scenario in calls::SCENARIOS {
         if wanted(scenario) {
-            table::print_calls(&calls::report(scenario, &counter)?);
+            table::print_calls(scenario, &calls::report(scenario, &counter)?);
         }
     }
     Ok(())

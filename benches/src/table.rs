@@ -63,40 +63,79 @@ impl Table {
     }
 }
 
-/// One line of the table of call control.
+/// One line of a table of call control.
 #[derive(Clone, Debug, Default)]
 pub struct CallRow {
-    /// What was done.
-    pub scenario: String,
     /// By whom, and how many.
     pub contestant: String,
     /// Microseconds of CPU time per destination, channel, session or step.
     pub cost: String,
-    /// The same of the switch, which is a thread of the same process.
+    /// How that is beside the same with the smallest number.
+    pub growth: String,
+    /// The CPU time of the switch, which is a thread of the same process.
     pub switch: String,
     /// On the clock.
     pub time: String,
-    /// Heap per destination, channel or session.
-    pub heap: String,
+    /// Heap per destination, channel or session, and the switch's own.
+    pub heap: [String; 2],
     /// The target in words.
     pub target: String,
+    /// Whether it is met.
+    pub met: String,
 }
 
-/// Writes the table of call control to standard output.
-pub fn print_calls(rows: &[CallRow]) {
+impl CallRow {
+    const HEADS: [&str; 9] = [
+        "who, how many",
+        "µs CPU each",
+        "grown",
+        "µs CPU of the switch",
+        "on the clock",
+        "KB heap each",
+        "KB of the switch",
+        "target",
+        "met",
+    ];
+    const RULES: [&str; 9] = [
+        "---", "--:", "--:", "--:", "---", "--:", "--:", "---", "---",
+    ];
+
+    fn cells(&self) -> [&str; 9] {
+        let [heap, of_the_switch] = &self.heap;
+        [
+            &self.contestant,
+            &self.cost,
+            &self.growth,
+            &self.switch,
+            &self.time,
+            heap,
+            of_the_switch,
+            &self.target,
+            &self.met,
+        ]
+    }
+}
+
+/// Writes one table of call control to standard output, as it stands in the README. Columns without
+/// anything in them are left out.
+pub fn print_calls(scenario: &str, rows: &[CallRow]) {
     if rows.is_empty() {
         return;
     }
-    println!(
-        "\n| scenario | contestant | µs CPU each | µs CPU of the switch | on the clock | heap each | target |"
-    );
-    println!("|---|---|--:|--:|---|--:|---|");
+    let used: Vec<usize> = (0..CallRow::HEADS.len())
+        .filter(|&column| rows.iter().any(|row| !row.cells()[column].is_empty()))
+        .collect();
+    let of = |cells: [&str; 9]| -> String {
+        let cells: Vec<&str> = used.iter().map(|&column| cells[column]).collect();
+        cells.join(" | ")
+    };
+    println!("### `{scenario}`\n");
+    println!("| {} |", of(CallRow::HEADS));
+    println!("|{}|", of(CallRow::RULES).replace(' ', ""));
     for row in rows {
-        println!(
-            "| {} | {} | {} | {} | {} | {} | {} |",
-            row.scenario, row.contestant, row.cost, row.switch, row.time, row.heap, row.target,
-        );
+        println!("| {} |", of(row.cells()));
     }
+    println!();
 }
 
 /// Writes what a child process measured, for its parent to read.

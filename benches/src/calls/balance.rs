@@ -37,7 +37,7 @@ pub(super) fn run(
     };
     let url = url.map(str::to_owned);
     let backend = backend.to_owned();
-    runtime.block_on(async move {
+    runtime.block_on(super::in_time(async move {
         let balancer: Arc<dyn LoadBalancer> = match (backend.as_str(), url) {
             ("memory", _) => Arc::new(MemoryBalancer::new()),
             ("redis", Some(url)) => {
@@ -67,7 +67,7 @@ pub(super) fn run(
             return Err("a call was not given back".into());
         }
         Ok(sample)
-    })
+    }))
 }
 
 async fn choose(
@@ -106,7 +106,6 @@ pub(super) fn report() -> Result<Vec<CallRow>, Failure> {
                     tasks => format!("{tasks} tasks"),
                 };
                 rows.push(CallRow {
-                    scenario: "balance".to_owned(),
                     contestant: format!("{name}, {number} destinations, {who}"),
                     cost: format!("{:.2}", sample.cpu_per_event() / 1e3),
                     time: format!("{:.0} decisions/s", sample.events_per_second()),

@@ -26,6 +26,9 @@ use crate::table::CallRow;
 /// What can be run alone.
 pub const SCENARIOS: [&str; 5] = ["ring", "channels", "sessions", "balance", "queue"];
 
+/// How long one run may take. The longest takes 46 s, because the switch allows no more.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// Runs one contestant in this process: `SCENARIO CONTESTANT NUMBER …`.
 ///
 /// # Errors
@@ -111,6 +114,16 @@ impl Stopwatch {
     }
 }
 
+/// What a row is to show.
+#[derive(Clone, Copy)]
+enum Target {
+    None,
+    /// The run itself checks this, and fails without it.
+    Done(&'static str),
+    /// KB of heap each, beyond the switch's own.
+    Heap(f64),
+}
+
 /// A contestant with a number of calls.
 struct Case {
     /// After the name of the scenario.
@@ -118,9 +131,18 @@ struct Case {
     number: u64,
     what: String,
     rounds: usize,
-    /// The contestant whose heap is the switch's own.
-    baseline: Option<&'static str>,
-    target: &'static str,
+    heap: Measured,
+    target: Target,
+}
+
+/// Whether the heap is measured.
+#[derive(Clone, Copy, PartialEq)]
+enum Measured {
+    No,
+    /// What is held is the switch's own.
+    Switch,
+    /// This contestant's heap with the same number is the switch's own.
+    Beyond(&'static str),
 }
 
 /// Measures all cases: CPU time as a median, heap in a run of its own. Each row's time on the clock
@@ -133,35 +155,77 @@ fn measure_cases(
 ) -> Result<Vec<CallRow>, Failure> {
     let mut rows = Vec::new();
     let mut heaps: Vec<(&str, u64, f64)> = Vec::new();
+    let mut costs: Vec<(&str, f64)> = Vec::new();
     for case in cases {
         let number = case.number.to_string();
         let arguments = ["calls", scenario, case.contestant, number.as_str()];
         let samples = measure::in_rounds(case.rounds, &[&arguments], |sample| sample.cpu)?;
         let sample = samples.first().copied().unwrap_or_default();
-        let each = |time: Duration| time.as_nanos() as f64 / 1e3 / case.number.max(1) as f64;
-        let counted = measure::child(counter, &arguments)?;
-        let held = counted.held as f64 / 1024.0 / case.number.max(1) as f64;
-        heaps.push((case.contestant, case.number, held));
-        let own = case.baseline.and_then(|baseline| {
-            let mut all = heaps.iter();
-            all.find(|(name, number, _)| *name == baseline && *number == case.number)
-        });
-        let heap = match (own, case.baseline) {
-            (Some((_, _, own)), _) => format!("{:.1} KB + {own:.1} of the switch", held - own),
-            (None, Some(_)) => String::new(),
-            (None, None) => format!("{held:.1} KB of the switch"),
+        let mut held = None;
+        if case.heap != Measured::No {
+            let counted = measure::child(counter, &arguments)?;
+            let each = counted.held as f64 / 1024.0 / case.number.max(1) as f64;
+            heaps.push((case.contestant, case.number, each));
+            held = Some(each);
+        }
+        let own = match case.heap {
+            Measured::No => None,
+            Measured::Switch => held,
+            Measured::Beyond(baseline) => heaps
+                .iter()
+                .find(|(name, number, _)| *name == baseline && *number == case.number)
+                .map(|(_, _, own)| *own),
         };
-        rows.push(CallRow {
-            scenario: scenario.to_owned(),
-            contestant: case.what.clone(),
-            cost: format!("{:.1}", each(sample.cpu)),
-            switch: format!("{:.1}", each(sample.switch)),
-            time: time(&sample),
-            heap,
-            target: case.target.to_owned(),
-        });
+        let beyond = match case.heap {
+            Measured::Beyond(_) => held.zip(own).map(|(held, own)| held - own),
+            Measured::No | Measured::Switch => None,
+        };
+        let mut row = row(case, &sample, time(&sample));
+        let shown =
+            |kilobytes: Option<f64>| kilobytes.map_or(String::new(), |kb| format!("{kb:.1}"));
+        row.heap = [shown(beyond), shown(own)];
+        if let (Target::Heap(most), Some(beyond)) = (case.target, beyond) {
+            row.met = if beyond <= most { "yes" } else { "no" }.to_owned();
+        }
+        let cost = sample.cpu_per_event();
+        match costs.iter().find(|(name, _)| *name == case.contestant) {
+            Some((_, first)) => row.growth = format!("{:.2} ×", cost / first),
+            None => costs.push((case.contestant, cost)),
+        }
+        rows.push(row);
     }
     Ok(rows)
+}
+
+/// The row of a case, without its heap.
+fn row(case: &Case, sample: &Sample, time: String) -> CallRow {
+    let each = |time: Duration| time.as_nanos() as f64 / 1e3 / case.number.max(1) as f64;
+    let (target, met) = match case.target {
+        Target::None => (String::new(), ""),
+        Target::Done(what) => (what.to_owned(), "yes"),
+        Target::Heap(most) => (format!("≤ {most} KB heap each"), ""),
+    };
+    CallRow {
+        contestant: case.what.clone(),
+        cost: format!("{:.1}", each(sample.cpu)),
+        switch: format!("{:.1}", each(sample.switch)),
+        time,
+        target,
+        met: met.to_owned(),
+        ..CallRow::default()
+    }
+}
+
+/// Runs one contestant, unless it takes longer than anything here should.
+fn bounded<T: Send + 'static>(
+    future: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    crate::block_on(in_time(future))
+}
+
+async fn in_time<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let done = tokio::time::timeout(PATIENCE, future).await;
+    done.unwrap_or_else(|_| Err(format!("not done after {PATIENCE:?}").into()))
 }
 
 /// `1.23 s`, or in smaller units.

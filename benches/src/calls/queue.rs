@@ -9,10 +9,10 @@ use genesis_ringgroup::queue::{Queue, SlotOptions};
 use tokio::task::JoinSet;
 
 use super::redis::RedisServer;
-use super::{quantile, shown};
+use super::{bounded, quantile, shown};
+use crate::Failure;
 use crate::measure::{self, Sample};
 use crate::table::CallRow;
-use crate::{Failure, block_on};
 
 /// How many wait in line.
 const WAITERS: u64 = 200;
@@ -25,7 +25,7 @@ const ID: &str = "support";
 pub(super) fn run(backend: &str, handles: u64, url: Option<&str>) -> Result<Sample, Failure> {
     let backend = backend.to_owned();
     let url = url.map(str::to_owned);
-    block_on(async move {
+    bounded(async move {
         let mut queues = Vec::new();
         let prefix = format!("bench-{}:", std::process::id());
         for _ in 0..handles {
@@ -118,7 +118,6 @@ pub(super) fn report() -> Result<Vec<CallRow>, Failure> {
         let sample = samples.first().copied().unwrap_or_default();
         let [p50, p99] = sample.marks;
         rows.push(CallRow {
-            scenario: "queue".to_owned(),
             contestant: format!("{what}, {WAITERS} in line"),
             cost: format!("{:.1}", sample.cpu_per_event() / 1e3),
             time: format!("hand-over: p50 {}, p99 {}", shown(p50), shown(p99)),

@@ -10,31 +10,30 @@ use memchr::memmem;
 
 use super::plain::{Plain, event_is};
 use super::switch::{Limits, SwitchThread};
-use super::{Case, Stopwatch, measure_cases, shown, uuid};
-use crate::measure::{Heap, Sample};
+use super::{Case, Measured, Stopwatch, Target, bounded, measure_cases, row, shown, uuid};
+use crate::Failure;
+use crate::measure::{self, Heap, Sample};
 use crate::table::CallRow;
-use crate::{Failure, block_on};
 
-/// How long the one that answers rings, after all others were called.
 const ANSWERS: &str = "sim/answer?ring=500ms";
-/// The same while the heap is looked at, when all others ring.
-const ANSWERS_LATE: &str = "sim/answer?ring=5s";
 const SILENT: &str = "sim/no_answer";
 
 pub(super) fn run(contestant: &str, number: u64, heap: Heap) -> Result<Sample, Failure> {
     match contestant {
-        "plain" => block_on(plain(number, heap)),
-        "genesis" => block_on(genesis(number, Limits::None, heap)),
-        "paced" => block_on(genesis(number, Limits::Paced, heap)),
-        "installed" => block_on(genesis(number, Limits::Installed, heap)),
+        "plain" => bounded(plain(number, heap)),
+        "genesis" => bounded(genesis(number, Limits::None, heap)),
+        "paced" => bounded(genesis(number, Limits::Paced, heap)),
+        "installed" => bounded(genesis(number, Limits::Installed, heap)),
         _ => Err(format!("no such contestant: {contestant}").into()),
     }
 }
 
-fn answering(heap: Heap) -> &'static str {
+/// The one that answers rings for half a second after all others were called. While the heap is
+/// looked at, which must be before, it takes longer.
+fn answering(number: u64, heap: Heap) -> String {
     match heap {
-        Heap::Uncounted => ANSWERS,
-        Heap::Counted(_) => ANSWERS_LATE,
+        Heap::Uncounted => ANSWERS.to_owned(),
+        Heap::Counted(_) => format!("sim/answer?ring={}ms", 1_000 + number / 2),
     }
 }
 
@@ -45,8 +44,9 @@ async fn genesis(number: u64, limits: Limits, heap: Heap) -> Result<Sample, Fail
         Limits::Installed => Pace::OfTheSwitch,
         _ => Pace::Unlimited,
     };
+    let answering = answering(number, heap);
     let silent = (1..number).map(|_| SILENT);
-    let group = RingGroup::new(silent.chain([answering(heap)])).pace(pace);
+    let group = RingGroup::new(silent.chain([answering.as_str()])).pace(pace);
     let group = group.timeout(Duration::from_secs(120));
     client.api("status").await?;
 
@@ -91,12 +91,9 @@ async fn plain(number: u64, heap: Heap) -> Result<Sample, Failure> {
 
     let watch = Stopwatch::start(heap);
     let winner = number - 1;
+    let answering = answering(number, heap);
     for place in 0..number {
-        let dial = if place == winner {
-            answering(heap)
-        } else {
-            SILENT
-        };
+        let dial = if place == winner { &answering } else { SILENT };
         let uuid = uuid(place);
         client.send(format!(
             "bgapi originate {{originate_timeout=122,ignore_early_media=true}}\
@@ -133,39 +130,56 @@ async fn plain(number: u64, heap: Heap) -> Result<Sample, Failure> {
     Ok(watch.finish(number, held, [answered, gone]))
 }
 
+fn case(contestant: &'static str, number: u64, what: String) -> Case {
+    let heap = match contestant {
+        "plain" => Measured::Switch,
+        "genesis" => Measured::Beyond("plain"),
+        _ => Measured::No,
+    };
+    let target = match (contestant, number) {
+        ("plain", _) | (_, ..1_000) => Target::None,
+        _ => Target::Done("one winner, nobody left"),
+    };
+    Case {
+        contestant,
+        number,
+        what,
+        rounds: if number < 10_000 { 3 } else { 1 },
+        heap,
+        target,
+    }
+}
+
 pub(super) fn report(counter: &Path) -> Result<Vec<CallRow>, Failure> {
+    // it waits for the switch most of the time, so it disturbs nobody
+    let limited = std::thread::spawn(|| {
+        let arguments = ["calls", "ring", "installed", "1000"];
+        measure::in_rounds(1, &[&arguments], |sample| sample.cpu)
+    });
     let mut cases = Vec::new();
-    for (number, rounds) in [(100, 5), (1_000, 5), (10_000, 1)] {
+    for number in [100, 1_000, 10_000] {
         for (contestant, what) in [("plain", "a plain client"), ("genesis", "RingGroup")] {
-            cases.push(Case {
-                contestant,
-                number,
-                what: format!("{what}, {number} destinations, no limits"),
-                rounds,
-                baseline: (contestant == "genesis").then_some("plain"),
-                target: "",
-            });
+            let what = format!("{what}, {number}, no limits");
+            cases.push(case(contestant, number, what));
         }
     }
-    for (contestant, what) in [
-        ("paced", "a `bgapi` takes 1 ms"),
-        ("installed", "30 sessions a second"),
-    ] {
-        cases.push(Case {
-            contestant,
-            number: 1_000,
-            what: format!("RingGroup, 1000 destinations, {what}"),
-            rounds: 1,
-            baseline: Some("plain"),
-            target: "",
-        });
-    }
-    measure_cases("ring", counter, &cases, |sample| {
+    let paced = "RingGroup, 1000, a `bgapi` takes 1 ms";
+    cases.push(case("paced", 1_000, paced.to_owned()));
+    let time = |sample: &Sample| {
         let [answered, gone] = sample.marks;
         format!(
             "answered after {}, the last gone {} later",
             shown(answered),
             shown(gone.saturating_sub(answered))
         )
-    })
+    };
+    let mut rows = measure_cases("ring", counter, &cases, time)?;
+    let samples = limited
+        .join()
+        .map_err(|_| "the ring with limits ended in a panic")??;
+    let sample = samples.first().copied().unwrap_or_default();
+    let installed = "RingGroup, 1000, 30 sessions a second";
+    let installed = case("installed", 1_000, installed.to_owned());
+    rows.push(row(&installed, &sample, time(&sample)));
+    Ok(rows)
 }

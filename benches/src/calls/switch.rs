@@ -41,6 +41,8 @@ impl SwitchThread {
         builder.listener(|options| {
             if limits == Limits::None {
                 options.bgapi_pace = std::time::Duration::ZERO;
+                // ten thousand that hang up at once are more events than wait in FreeSWITCH
+                options.event_queue = usize::MAX;
             }
         })
     }
@@ -63,9 +65,9 @@ impl SwitchThread {
         self.runtime.spawn(async move { work(&sim) });
     }
 
-    /// How many channels there are.
+    /// How many channels are up. One that has hung up may still be there for a moment.
     pub(super) fn channels(&self) -> usize {
-        self.sim.switch().session_count()
+        self.sim.switch().channels().len()
     }
 }
 
