@@ -12,7 +12,7 @@ use opentelemetry::trace::SpanRef;
 use super::{Callbacks, HeaderAttributes, MetricsTo, Shared, SpanDetails, Subject, Telemetry};
 use crate::attributes::HeaderNames;
 use crate::glob::Globs;
-use crate::lifecycle::{Observers, Plans};
+use crate::lifecycle::{Expected, Observers, Plans};
 use crate::metering::Series;
 use crate::secrets::{DENIED, Secrets};
 use crate::vocabulary::values::Sets;
@@ -54,6 +54,7 @@ impl TelemetryBuilder {
             plans: Plans::new(),
             series: Series::default(),
             observers: Observers::default(),
+            expected: Expected::default(),
             names: HeaderNames::default(),
         };
         Self { shared, denied }

@@ -18,7 +18,7 @@ pub use callbacks::{SpanDetails, Subject};
 
 use crate::attributes::HeaderNames;
 use crate::glob::Globs;
-use crate::lifecycle::{Observers, Plans};
+use crate::lifecycle::{Expected, Observers, Plans};
 use crate::metering::{Series, Sink};
 use crate::secrets::Secrets;
 use crate::vocabulary::values::Sets;
@@ -80,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) plans: Plans,
     pub(crate) series: Series,
     pub(crate) observers: Observers,
+    pub(crate) expected: Expected,
     pub(crate) names: HeaderNames,
 }
 

@@ -22,6 +22,9 @@ use crate::vocabulary::operations;
 use crate::vocabulary::values::Slot;
 use crate::vocabulary::{Span, sources, spans};
 
+/// Longer texts are no Unique-ID.
+const MAX_UUID: usize = 128;
+
 /// An operation under way: a span, and the metrics that belong to it. Dropping it ends the span as
 /// cancelled; [`succeeded`](Self::succeeded) and [`failed`](Self::failed) end it otherwise.
 #[must_use = "the operation ends when this is dropped"]
@@ -178,6 +181,25 @@ impl Operation {
         }
     }
 
+    /// What a leg is called that this operation makes: its events belong to this trace.
+    fn calls(&self, uuid: &str) {
+        let under = self.under.as_deref();
+        let under = under.filter(|under| under.span.name == spans::CHANNEL_CREATE.name);
+        let Some((under, context)) = under.and_then(|under| Some((under, under.context.as_ref()?)))
+        else {
+            return;
+        };
+        if !uuid.is_empty() && uuid.len() <= MAX_UUID {
+            let span = context.span().span_context().clone();
+            under
+                .connection
+                .telemetry()
+                .shared()
+                .expected
+                .put(uuid, span);
+        }
+    }
+
     fn recorded(&self) -> Option<&Context> {
         let under = self.under.as_deref().filter(|under| under.recording)?;
         under.context.as_ref()
@@ -203,6 +225,9 @@ impl Operation {
 
     /// An attribute that is a text: masked and cut as configured.
     pub fn text(&self, attribute: &'static str, value: &str) {
+        if attribute == "channel.uuid" {
+            self.calls(value);
+        }
         self.attribute(attribute, |telemetry| {
             let shown = match attribute {
                 "dtmf.digit" => telemetry.digit(value).to_owned(),

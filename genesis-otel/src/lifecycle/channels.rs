@@ -1,11 +1,12 @@
 //! What is remembered of the channels of one switch.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use genesis_proto::name::ChannelState;
 use opentelemetry::trace::SpanContext;
 
+use super::expected::Expected;
 use super::facts::Facts;
 use crate::traceparent;
 use crate::vocabulary::values::{Sets, Slot};
@@ -25,8 +26,10 @@ struct Channel {
     order: u64,
     call_id: Option<Arc<str>>,
     name: Option<Arc<str>>,
-    /// From its variable.
+    /// From its variable, or from who called it.
     traceparent: Option<SpanContext>,
+    /// Its variables were shown, if it has any: before CHANNEL_CREATE none are.
+    settled: bool,
     /// The leg that made this one.
     originator: Option<Box<str>>,
     /// Its first span: the parent of the others.
@@ -83,7 +86,8 @@ pub(crate) struct Channels {
     next: u64,
     /// Those that hung up completely, by time.
     complete: VecDeque<(u64, u64)>,
-    gone: HashSet<Box<str>>,
+    /// Those that are no more, and their roots.
+    gone: HashMap<Box<str>, Option<SpanContext>>,
     gone_by_age: VecDeque<Box<str>>,
 }
 
@@ -95,14 +99,20 @@ impl Channels {
             by_age: BTreeMap::new(),
             next: 0,
             complete: VecDeque::new(),
-            gone: HashSet::new(),
+            gone: HashMap::new(),
             gone_by_age: VecDeque::new(),
         }
     }
 
     /// Takes an event in. A channel becomes active only for who `counts` it: what was not added to
     /// a gauge must not be taken off it.
-    pub(crate) fn update(&mut self, facts: &Facts<'_>, sets: &Sets, counts: bool) -> Update {
+    pub(crate) fn update(
+        &mut self,
+        facts: &Facts<'_>,
+        sets: &Sets,
+        expected: &Expected,
+        counts: bool,
+    ) -> Update {
         let mut update = Update::default();
         let Some(uuid) = facts.uuid.as_deref().filter(|uuid| uuid.len() <= MAX_UUID) else {
             return update;
@@ -120,15 +130,20 @@ impl Channels {
             // only events that describe a channel begin one, and none of the last ones
             let over = facts.channel_state.as_deref().map(ChannelState::from);
             let over = over.is_none_or(|state| state.is_over());
-            if over || name == "CHANNEL_DESTROY" || self.gone.contains(uuid) {
+            if over || name == "CHANNEL_DESTROY" || self.gone.contains_key(uuid) {
+                update.known = self.known(uuid);
                 return update;
             }
             self.begin(uuid, facts.timestamp, &mut update);
+            if let Some(channel) = self.by_uuid.get_mut(uuid) {
+                channel.traceparent = expected.take(uuid);
+            }
         }
         let Some(channel) = self.by_uuid.get_mut(uuid) else {
             return update;
         };
         channel.learn(facts);
+        channel.settled |= !is_early(facts) || channel.traceparent.is_some();
         if is_end(name) {
             if !channel.ended {
                 channel.end(facts, &mut update);
@@ -152,8 +167,9 @@ impl Channels {
         }
         update.known = self.known(uuid);
         if name == "CHANNEL_DESTROY" {
+            let root = self.root(uuid).or_else(|| update.known.parent.clone());
             self.forget(uuid);
-            self.remember_gone(uuid);
+            self.remember_gone(uuid, root);
         }
         update
     }
@@ -161,7 +177,12 @@ impl Channels {
     /// What is known of a channel.
     pub(crate) fn known(&self, uuid: &str) -> Known {
         let Some(channel) = self.by_uuid.get(uuid) else {
-            return Known::default();
+            let parent = self.gone.get(uuid).cloned().flatten();
+            return Known {
+                has_root: parent.is_some(),
+                parent,
+                ..Known::default()
+            };
         };
         let origin = || self.root(channel.originator.as_deref()?);
         Known {
@@ -181,9 +202,11 @@ impl Channels {
         self.by_uuid.get(uuid)?.root.clone()
     }
 
-    /// Fixes the trace of a channel; the first to do so counts.
+    /// Fixes the trace of a channel; the first to do so counts, once it can be known which trace
+    /// it is in.
     pub(crate) fn set_root(&mut self, uuid: &str, span: SpanContext) {
-        if let Some(channel) = self.by_uuid.get_mut(uuid) {
+        let channel = self.by_uuid.get_mut(uuid);
+        if let Some(channel) = channel.filter(|channel| channel.settled) {
             channel.root.get_or_insert(span);
         }
     }
@@ -230,8 +253,8 @@ impl Channels {
             }
             self.complete.pop_front();
             if let Some(uuid) = self.by_age.remove(&order) {
-                self.by_uuid.remove(&uuid);
-                self.remember_gone(&uuid);
+                let root = self.by_uuid.remove(&uuid).and_then(|channel| channel.root);
+                self.remember_gone(&uuid, root);
             }
         }
     }
@@ -254,13 +277,13 @@ impl Channels {
         self.by_uuid.insert(new.into(), channel);
     }
 
-    fn remember_gone(&mut self, uuid: &str) {
+    fn remember_gone(&mut self, uuid: &str, root: Option<SpanContext>) {
         if self.gone_by_age.len() >= MAX_GONE
             && let Some(oldest) = self.gone_by_age.pop_front()
         {
             self.gone.remove(&oldest);
         }
-        if self.gone.insert(uuid.into()) {
+        if self.gone.insert(uuid.into(), root).is_none() {
             self.gone_by_age.push_back(uuid.into());
         }
     }
@@ -310,6 +333,12 @@ fn is_end(name: &str) -> bool {
         name,
         "CHANNEL_HANGUP" | "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_DESTROY"
     )
+}
+
+/// Whether an event comes before the variables of its channel are shown.
+fn is_early(facts: &Facts<'_>) -> bool {
+    let names = ["CHANNEL_OUTGOING", "CHANNEL_STATE", "CHANNEL_CALLSTATE"];
+    names.contains(&&*facts.name) && !is_alive(facts)
 }
 
 /// Whether an event shows a call that is under way: its creation was missed.

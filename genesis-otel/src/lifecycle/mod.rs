@@ -2,6 +2,7 @@
 
 mod channels;
 mod counting;
+mod expected;
 mod facts;
 mod observers;
 mod plan;
@@ -18,6 +19,7 @@ use genesis_proto::Event;
 use opentelemetry::trace::SpanContext;
 
 use channels::{Known, Update};
+pub(crate) use expected::Expected;
 use facts::Facts;
 pub(crate) use observers::{Observers, Switch};
 pub(crate) use plan::Plans;
@@ -259,7 +261,10 @@ impl Lifecycle {
         let mut state = joined.switch.state();
         let is_new = state.is_new(facts.sequence);
         let counts = self.meter.is_some();
-        is_new.then(|| state.channels.update(facts, &shared.sets, counts))
+        is_new.then(|| {
+            let channels = &mut state.channels;
+            channels.update(facts, &shared.sets, &shared.expected, counts)
+        })
     }
 
     fn trace(&mut self, facts: &Facts<'_>, known: Known) {

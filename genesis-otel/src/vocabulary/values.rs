@@ -76,6 +76,12 @@ impl Closed {
         }
     }
 
+    /// How many values there are beside `other`.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
     pub(crate) fn slot(&self, value: &str) -> Slot {
         match self.sorted.binary_search(&value) {
             Ok(at) => Slot {

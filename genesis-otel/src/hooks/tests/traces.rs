@@ -146,6 +146,64 @@ fn a_leg_is_given_the_trace_and_its_session_goes_on_with_it() {
 }
 
 #[test]
+fn what_comes_before_the_variables_decides_no_trace() {
+    let watch = Watch::new();
+    let connection = watch.connection();
+    let mut reader = connection.reader();
+    reader.link_up();
+    let early = |uuid| {
+        let headers = [("Unique-ID", uuid), ("Channel-State", "CS_NONE")];
+        event(EventName::ChannelOutgoing, &headers)
+    };
+    // of a leg that somebody else calls nothing is known yet
+    reader.event(&early("theirs"), Routed::default());
+    let with = [
+        ("Unique-ID", "theirs"),
+        ("Channel-State", "CS_INIT"),
+        ("variable_traceparent", TRACE),
+    ];
+    reader.event(&event(EventName::ChannelCreate, &with), Routed::default());
+    // of one of ours it is
+    let create = connection.operation("channel.create", None);
+    create.text("channel.uuid", "ours");
+    reader.event(&early("ours"), Routed::default());
+    create.succeeded();
+    reader.event(&created("ours"), Routed::default());
+
+    let spans = watch.spans();
+    let parent = traceparent::parse(TRACE).unwrap();
+    assert_eq!(spans[0].parent_span_id, SpanId::INVALID);
+    let first = named(&spans, "freeswitch.channel.create");
+    assert_eq!(first.parent_span_id, parent.span_id());
+    let create = named(&spans, "channel.create").span_context.trace_id();
+    let ours: Vec<_> = spans[3..].iter().collect();
+    assert_eq!(ours.len(), 4);
+    assert!(
+        ours.iter()
+            .all(|span| span.span_context.trace_id() == create)
+    );
+}
+
+#[test]
+fn what_comes_after_the_end_of_a_channel_is_in_its_trace() {
+    let watch = Watch::new();
+    let mut reader = watch.connection().reader();
+    reader.link_up();
+    reader.event(&created("a"), Routed::default());
+    for name in [EventName::ChannelDestroy, EventName::ChannelState] {
+        let over = [("Unique-ID", "a"), ("Channel-State", "CS_DESTROY")];
+        reader.event(&event(name, &over), Routed::default());
+    }
+    let spans = watch.spans();
+    assert_eq!(spans.len(), 5);
+    let root = spans[0].span_context.span_id();
+    assert!(spans[1..].iter().all(|span| span.parent_span_id == root));
+    // and a new one of the same name is another
+    reader.event(&created("a"), Routed::default());
+    assert_eq!(watch.spans()[5].parent_span_id, SpanId::INVALID);
+}
+
+#[test]
 fn without_a_span_of_its_own_an_operation_gives_the_current_trace() {
     let telemetry = Telemetry::builder().without_metrics().build();
     let connection = Connection::inbound(&telemetry, "pbx", 8021);
