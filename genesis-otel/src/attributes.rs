@@ -231,7 +231,7 @@ mod tests {
     fn names_past_the_bound_are_read_all_the_same() {
         let telemetry = Telemetry::builder().build();
         for number in 0..MAX_NAMES {
-            telemetry.event_attributes(&event(&[(&format!("X-{number}"), "1")]));
+            let _ = telemetry.event_attributes(&event(&[(&format!("X-{number}"), "1")]));
         }
         let late = event(&[("X-Late", "1"), ("x-late", "2"), ("x_late_pin", "3")]);
         for _ in 0..2 {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Instrument, Kind, Metric, Span, metrics, sources, spans};
+use super::{Instrument, Kind, Metric, Span, metrics, operations, sources, spans};
 
 /// `SIGNALS.md`: every span and every metric, and where their attributes come from.
 #[must_use]
@@ -69,10 +69,14 @@ fn write_span(out: &mut String, span: &Span) {
     let when: Vec<String> = span.when.iter().map(|name| format!("*`{name}`*")).collect();
     let mut attributes: Vec<String> = span.always.iter().map(|name| format!("`{name}`")).collect();
     attributes.extend(when);
+    let feeds = operations::of(span.name).map_or(&[][..], |operation| operation.feeds);
+    let mut fed: Vec<&str> = feeds.iter().map(|feed| feed.metric.name).collect();
+    fed.dedup();
     let items = [
         ("from", list(span.from, "`")),
         ("attributes", attributes.join(", ")),
         ("events", list(span.events, "`")),
+        ("feeds", list(&fed, "`")),
     ];
     for (what, text) in items.iter().filter(|(_, text)| !text.is_empty()) {
         let _ = writeln!(out, "- {what}: {text}");
