@@ -135,6 +135,15 @@ fn dependencies_follow_the_arrows() {
             "genesis-ringgroup",
             &["genesis-channel", "genesis-client", "genesis-proto"][..],
         ),
+        (
+            "genesis-lua",
+            &[
+                "genesis-ringgroup",
+                "genesis-channel",
+                "genesis-client",
+                "genesis-proto",
+            ][..],
+        ),
     ]);
     let mut checked = 0;
     for package in members() {

@@ -1,0 +1,411 @@
+//! Events: one state for all of them.
+
+use std::fmt;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use genesis_client::proto::Event;
+use genesis_client::proto::session::CloseReason;
+use genesis_client::{
+    Client, Consumer, ConsumerStats, HandlerResult, HeaderFilter, Missed, RunningConsumer,
+};
+use mlua::Function;
+use send_wrapper::SendWrapper;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::api::Wanted;
+use crate::api::event::LuaEvent;
+use crate::app::{App, Kind};
+use crate::error::{Error, ErrorKind, HandlerError, Result};
+use crate::io::{self, Local, shell};
+use crate::runtime::{Inner, Runtime, add};
+use crate::state::{Role, Setup, State, Trouble};
+
+/// How many events begin before what has paused goes on.
+const EVENTS_AT_ONCE: usize = 64;
+
+/// What the script's thread needs of one handler: its number, the event, and who waits.
+struct Hop {
+    handler: usize,
+    event: Event,
+    answer: oneshot::Sender<Result<(), Trouble>>,
+    /// What is polled, below the span of the event, and what goes into it.
+    shell: BoxFuture<'static, ()>,
+    give: oneshot::Sender<SendWrapper<Local>>,
+}
+
+/// What a handler is for, as the file registered it.
+struct Wish {
+    wanted: Wanted,
+    filters: Vec<HeaderFilter>,
+}
+
+/// A consumer's application, not started yet.
+#[derive(Debug)]
+#[must_use = "nothing is handled before start"]
+pub struct LuaConsumer {
+    runtime: Runtime,
+    app: App,
+    client: Client,
+}
+
+impl Runtime {
+    /// The application as a consumer of this connection's events.
+    ///
+    /// ```no_run
+    /// use genesis_client::Inbound;
+    /// use genesis_lua::{App, Options, Runtime};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Inbound::builder().password("ClueCon").connect("127.0.0.1:8021").await?;
+    /// let runtime = Runtime::new(Options::default(), tokio::runtime::Handle::current())?;
+    /// let app = App::load("click_to_call.lua")?;
+    /// let running = runtime.consumer(&app, client).start().await?;
+    /// println!("the connection ended: {}", running.wait().await);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn consumer(&self, app: &App, client: Client) -> LuaConsumer {
+        LuaConsumer {
+            runtime: self.clone(),
+            app: app.clone(),
+            client,
+        }
+    }
+}
+
+impl LuaConsumer {
+    /// Runs the file, subscribes to what its handlers want, and starts. Events of one channel are
+    /// handled one after the other; a handler that pauses lets those of other channels run.
+    ///
+    /// # Errors
+    ///
+    /// The application is no consumer, its file fails or registers no handler, or the switch refuses an
+    /// event.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: nothing runs.
+    pub async fn start(self) -> Result<RunningLuaConsumer> {
+        let active = Arc::new(AtomicU64::new(0));
+        let (runtime, client) = (self.runtime.0, self.client);
+        let version = Version::start(&runtime, &self.app, &client, &active, 0).await?;
+        Ok(RunningLuaConsumer {
+            runtime,
+            client,
+            active,
+            version,
+            number: 0,
+            before: JoinSet::new(),
+        })
+    }
+}
+
+/// A consumer's application at work. Dropping it stops it at once.
+#[must_use = "dropping it stops the consumer"]
+pub struct RunningLuaConsumer {
+    runtime: Arc<Inner>,
+    client: Client,
+    /// The number of the version that gets events.
+    active: Arc<AtomicU64>,
+    version: Version,
+    number: u64,
+    /// Versions before, which finish what they have begun.
+    before: JoinSet<()>,
+}
+
+impl RunningLuaConsumer {
+    /// Counters of the version that runs now.
+    pub fn stats(&self) -> ConsumerStats {
+        self.version.consumer.stats()
+    }
+
+    /// Runs another version from now on: it gets the events that come, the one before finishes those
+    /// that it has begun. Both are subscribed while they change over, so the switch sends all the
+    /// time; an event that is handed out in that very moment may be handled by both or neither.
+    ///
+    /// # Errors
+    ///
+    /// As [`LuaConsumer::start`]; the version before runs on then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the version before runs on.
+    pub async fn reload(&mut self, app: &App) -> Result<()> {
+        let number = self.number + 1;
+        let next = Version::start(&self.runtime, app, &self.client, &self.active, number).await?;
+        self.active.store(number, Ordering::SeqCst);
+        self.number = number;
+        let before = std::mem::replace(&mut self.version, next);
+        while self.before.try_join_next().is_some() {}
+        self.before.spawn(async move {
+            before.stop().await;
+        });
+        Ok(())
+    }
+
+    /// Takes the subscriptions back, lets handlers finish within
+    /// [`Options::drain`](crate::Options::drain), and gives the last counters.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the consumer at once.
+    pub async fn stop(mut self) -> ConsumerStats {
+        let stats = self.version.stop().await;
+        while self.before.join_next().await.is_some() {}
+        stats
+    }
+
+    /// Waits until the connection has ended for good and what had come is handled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn wait(&self) -> CloseReason {
+        self.version.consumer.wait().await
+    }
+}
+
+impl fmt::Debug for RunningLuaConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningLuaConsumer")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One version of the application with its state and its subscription.
+struct Version {
+    consumer: RunningConsumer,
+    operations: Operations,
+}
+
+/// The task that runs what the script asks for; aborted when dropped.
+struct Operations(JoinHandle<()>);
+
+impl Drop for Operations {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Version {
+    async fn start(
+        runtime: &Arc<Inner>,
+        app: &App,
+        client: &Client,
+        active: &Arc<AtomicU64>,
+        number: u64,
+    ) -> Result<Self> {
+        if app.kind() != Kind::Consumer {
+            let text = format!("{} is {}, and no consumer", app.name(), app.kind());
+            return Err(Error::new(ErrorKind::WrongKind, text));
+        }
+        let (remote, mut driver) = io::pair();
+        // ends with the last handler of the consumer
+        let (hops, queue) = mpsc::unbounded_channel();
+        let (ready, loaded) = oneshot::channel();
+        let setup = Setup {
+            code: app.code().clone(),
+            limits: runtime.options.limits(),
+            remote,
+            shared: runtime.shared.clone(),
+            role: Role::Consumer,
+            client: Some(client.clone()),
+            threads: 256,
+        };
+        let spawned = runtime
+            .workers
+            .spawn(move || Box::pin(serve(setup, queue, ready)));
+        let operations = Operations(tokio::spawn(async move { driver.run().await }));
+        let gone = || Error::new(ErrorKind::Runtime, "the thread of the script has ended");
+        if !spawned {
+            return Err(gone());
+        }
+        let wishes = loaded.await.map_err(|_| gone())?.map_err(Error::script)?;
+        if wishes.is_empty() {
+            let text = format!(
+                "{}: registers no handler: app:handle(\"CHANNEL_ANSWER\", function(event) … end)",
+                app.code().main_path().display()
+            );
+            return Err(Error::new(ErrorKind::NothingDefined, text));
+        }
+        let mut consumer = Consumer::new(client.clone())
+            .handler_timeout(runtime.options.handler_timeout)
+            .handlers_at_work(runtime.options.handlers_at_work)
+            .drain_timeout(runtime.options.drain)
+            .on_gap(|missed: Missed| async move {
+                tracing::warn!(target: "genesis_lua", ?missed, "events were missed");
+            });
+        for (handler, wish) in wishes.into_iter().enumerate() {
+            let sender = Sender {
+                handler,
+                hops: hops.clone(),
+                runtime: runtime.clone(),
+                active: active.clone(),
+                number,
+            };
+            let call = move |event| sender.call(event);
+            consumer = match wish.wanted {
+                Wanted::All => consumer.on_all_filtered(wish.filters, call),
+                Wanted::Name(name) => consumer.on_filtered(name, wish.filters, call),
+                Wanted::Subclass(name) => consumer.on_subclass_filtered(name, wish.filters, call),
+            };
+        }
+        Ok(Self {
+            consumer: consumer.start().await?,
+            operations,
+        })
+    }
+
+    async fn stop(self) -> ConsumerStats {
+        let stats = self.consumer.stop().await;
+        drop(self.operations);
+        stats
+    }
+}
+
+/// Sends events to the script's thread.
+struct Sender {
+    handler: usize,
+    hops: mpsc::UnboundedSender<Hop>,
+    runtime: Arc<Inner>,
+    active: Arc<AtomicU64>,
+    number: u64,
+}
+
+impl Sender {
+    /// What may wait is bounded by the handlers at work.
+    fn call(&self, event: Event) -> impl Future<Output = HandlerResult> + Send + use<> {
+        let wanted = self.active.load(Ordering::SeqCst) == self.number;
+        let sent = wanted.then(|| {
+            let (shell, give) = shell();
+            let (answer, answered) = oneshot::channel();
+            let hop = Hop {
+                handler: self.handler,
+                event,
+                answer,
+                shell,
+                give,
+            };
+            self.hops.send(hop).map(|()| answered).map_err(drop)
+        });
+        let runtime = self.runtime.clone();
+        async move {
+            let answered = match sent {
+                None => return Ok(()),
+                Some(Ok(answered)) => answered.await,
+                Some(Err(())) => return Err("the thread of the script has ended".into()),
+            };
+            add(&runtime.counters.events, 1);
+            match answered {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(trouble)) => {
+                    add(&runtime.counters.handlers_failed, 1);
+                    Err(HandlerError(trouble).into())
+                }
+                Err(_) => Err("the script has ended".into()),
+            }
+        }
+    }
+}
+
+/// On the worker: the state, from its making to its end.
+async fn serve(
+    setup: Setup,
+    mut queue: mpsc::UnboundedReceiver<Hop>,
+    ready: oneshot::Sender<Result<Vec<Wish>, Trouble>>,
+) {
+    let (state, functions) = match load(setup).await {
+        Ok((state, functions, wishes)) => {
+            if ready.send(Ok(wishes)).is_err() {
+                return;
+            }
+            (Rc::new(state), functions)
+        }
+        Err(trouble) => {
+            // who asked may be gone
+            let _ = ready.send(Err(trouble));
+            return;
+        }
+    };
+    let mut under_way: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
+    let mut callbacks = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            hop = queue.recv() => {
+                let Some(mut hop) = hop else { break };
+                for _ in 0..EVENTS_AT_ONCE {
+                    begin(&state, &functions, hop, &mut under_way).await;
+                    hop = match queue.try_recv() {
+                        Ok(hop) => hop,
+                        Err(_) => break,
+                    };
+                }
+                tokio::task::yield_now().await;
+            }
+            Some(()) = under_way.next() => {}
+            callback = state.called_back() => callbacks.push(state.call_back(callback)),
+            Some(()) = callbacks.next() => {}
+        }
+    }
+}
+
+/// Makes the state and runs the file.
+async fn load(setup: Setup) -> Result<(State, Vec<Function>, Vec<Wish>), Trouble> {
+    let state = State::new(setup);
+    let state =
+        state.map_err(|error| Trouble::text(format!("a Lua state cannot be made: {error}")))?;
+    state.run_main(()).await?;
+    let registrations = state.context.take_handlers();
+    let (functions, wishes) = registrations
+        .into_iter()
+        .map(|registration| {
+            let wish = Wish {
+                wanted: registration.wanted,
+                filters: registration.filters,
+            };
+            (registration.function, wish)
+        })
+        .unzip();
+    Ok((state, functions, wishes))
+}
+
+/// Runs a handler up to its first pause; most have none.
+async fn begin(
+    state: &Rc<State>,
+    functions: &[Function],
+    hop: Hop,
+    under_way: &mut FuturesUnordered<BoxFuture<'static, ()>>,
+) {
+    let Some(function) = functions.get(hop.handler).cloned() else {
+        return;
+    };
+    let (state, mut answer, event) = (state.clone(), hop.answer, hop.event);
+    let local: Local = Box::pin(async move {
+        let ran = tokio::select! {
+            biased;
+            ran = state.run(function, LuaEvent(event)) => ran,
+            // its time is up, or the consumer has been stopped
+            () = answer.closed() => return,
+        };
+        if let Err(trouble) = &ran {
+            state.context.tell(trouble, "a handler failed");
+        }
+        let _ = answer.send(ran.map(drop));
+    });
+    let mut shell = hop.shell;
+    if hop.give.send(SendWrapper::new(local)).is_err() {
+        return;
+    }
+    let done = std::future::poll_fn(|context| Poll::Ready(shell.as_mut().poll(context).is_ready()));
+    if !done.await {
+        under_way.push(shell);
+    }
+}

@@ -1,0 +1,208 @@
+//! Calls: one state each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use genesis_channel::Channel;
+use genesis_client::Session;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::api::LuaSession;
+use crate::app::{App, Kind, Live};
+use crate::error::HandlerError;
+use crate::io;
+use crate::modlua;
+use crate::runtime::{Inner, Runtime, add};
+use crate::state::{Role, Setup, State, Trouble};
+
+/// How long handlers of the hangup may take when the script has ended.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How a script ended.
+struct Ended {
+    result: Result<(), Trouble>,
+    callbacks_failed: u64,
+}
+
+impl Runtime {
+    /// A handler for [`Outbound::serve`](genesis_client::Outbound::serve): each call runs the version
+    /// of the application that `live` holds when it comes in, in a state of its own.
+    ///
+    /// A script that fails ends its own call: the error is logged with its traceback, and the call is
+    /// hung up with [`Options::hangup_cause`](crate::Options::hangup_cause). That the caller has hung
+    /// up while the script waited for something is no failure. When the script returns, the session
+    /// is closed.
+    pub fn outbound(
+        &self,
+        live: &Live,
+    ) -> impl Fn(Session) -> BoxFuture<'static, genesis_client::Result<()>> + Clone + Send + Sync + 'static
+    {
+        let (runtime, live) = (self.0.clone(), live.clone());
+        move |session| {
+            let (runtime, app) = (runtime.clone(), live.current());
+            Box::pin(async move {
+                handle(&runtime, app, session).await;
+                Ok(())
+            })
+        }
+    }
+}
+
+async fn handle(runtime: &Arc<Inner>, app: App, session: Session) {
+    let channel = match Channel::from_session(&session).await {
+        Ok(channel) => channel,
+        Err(error) => {
+            tracing::warn!(target: "genesis_lua", %error, "a call ended before its script began");
+            return;
+        }
+    };
+    add(&runtime.counters.sessions, 1);
+    let operation = session.client().observe().operation("lua.script", None);
+    operation.text("lua.app", app.name());
+    let session = Arc::new(session);
+    let ended = operation.run(run(runtime, &app, session.clone(), channel.clone()));
+    let ended = ended.await;
+    add(&runtime.counters.callbacks_failed, ended.callbacks_failed);
+    let trouble = match ended.result {
+        Err(trouble) if !is_the_end(&trouble, &channel) => trouble,
+        _ => {
+            add(&runtime.counters.succeeded, 1);
+            return operation.succeeded();
+        }
+    };
+    add(&runtime.counters.failed, 1);
+    tracing::error!(
+        target: "genesis_lua",
+        app = app.name(),
+        unique_id = session.uuid(),
+        traceback = trouble.traceback,
+        "a script failed: {}",
+        trouble.message
+    );
+    operation.failed("script", &HandlerError(trouble));
+    if let Some(cause) = &runtime.options.hangup_cause
+        && !channel.is_over()
+        && let Err(error) = channel.hangup(cause.clone()).await
+    {
+        tracing::debug!(target: "genesis_lua", %error, "the call of a failed script cannot be hung up");
+    }
+}
+
+/// The script waited for something when the call ended.
+fn is_the_end(trouble: &Trouble, channel: &Channel) -> bool {
+    let failure = trouble.failure.as_ref();
+    failure.is_some_and(|failure| {
+        (failure.is_hung_up() && channel.is_over())
+            || (failure.is_disconnected() && channel.client().close_reason().is_some())
+    })
+}
+
+/// Runs the script on a worker and its operations here. Dropping the future ends the script.
+async fn run(runtime: &Arc<Inner>, app: &App, session: Arc<Session>, channel: Channel) -> Ended {
+    let (remote, mut driver) = io::pair();
+    let (mut ended, end) = oneshot::channel();
+    let setup = Setup {
+        code: app.code().clone(),
+        limits: runtime.options.limits(),
+        remote,
+        shared: runtime.shared.clone(),
+        role: Role::Outbound,
+        client: Some(session.client().clone()),
+        threads: 2,
+    };
+    let (kind, watched) = (app.kind(), session.clone());
+    let spawned = runtime.workers.spawn(move || {
+        Box::pin(async move {
+            let script = script(setup, kind, session, channel);
+            let result = tokio::select! {
+                biased;
+                () = ended.closed() => return,
+                result = script => result,
+            };
+            // who asked may have gone in this moment
+            let _ = ended.send(result);
+        })
+    });
+    let gone = || Ended {
+        result: Err(Trouble::text("the thread of the script has ended")),
+        callbacks_failed: 0,
+    };
+    if !spawned {
+        return gone();
+    }
+    let grace = runtime.options.grace;
+    let over = async {
+        watched.closed().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        ended = end => ended.unwrap_or_else(|_| gone()),
+        () = driver.run() => gone(),
+        () = over => Ended {
+            result: Err(Trouble::text(format!(
+                "the script had not ended {grace:?} after its call and was stopped"
+            ))),
+            callbacks_failed: 0,
+        },
+    }
+}
+
+/// On the worker: the state, from its making to its end.
+async fn script(setup: Setup, kind: Kind, session: Arc<Session>, channel: Channel) -> Ended {
+    let failed = |text: String| Ended {
+        result: Err(Trouble::text(text)),
+        callbacks_failed: 0,
+    };
+    let state = match State::new(setup) {
+        Ok(state) => state,
+        Err(error) => return failed(format!("a Lua state cannot be made: {error}")),
+    };
+    state.context.set_own(session.uuid());
+    let object = LuaSession {
+        session,
+        channel: crate::api::channel_of(channel.clone()),
+    };
+    if kind == Kind::Script
+        && let Err(error) = modlua::install(&state, &object)
+    {
+        return failed(error.to_string());
+    }
+    let mut main = state.run_main(object);
+    let mut under_way = FuturesUnordered::new();
+    let result = loop {
+        tokio::select! {
+            biased;
+            ran = &mut main => break ran.map(drop),
+            callback = state.called_back() => under_way.push(state.call_back(callback)),
+            Some(()) = under_way.next() => {}
+        }
+    };
+    // what has begun, and what is to be said at the hangup
+    let rest = async {
+        loop {
+            let hooks = if channel.is_over() {
+                state.context.hooks()
+            } else {
+                0
+            };
+            if under_way.is_empty() && hooks == 0 {
+                return;
+            }
+            tokio::select! {
+                biased;
+                callback = state.called_back() => under_way.push(state.call_back(callback)),
+                Some(()) = under_way.next() => {}
+            }
+        }
+    };
+    if timeout(LAST_WORDS, rest).await.is_err() {
+        tracing::warn!(target: "genesis_lua", "handlers of a script that has ended took too long");
+    }
+    Ended {
+        result,
+        callbacks_failed: state.context.failures(),
+    }
+}

@@ -1,0 +1,154 @@
+-- What every state begins with. Kept small: it is compiled once per session.
+local native = ...
+local dispatch, explain, pending = native.dispatch, native.explain, native.pending
+local select, type, rawget, error, tostring = select, type, rawget, error, tostring
+
+-- Errors that Rust functions raise become texts with their place, as Lua's own are.
+local function explained(ok, ...)
+  if ok then return true, ... end
+  return false, explain((...))
+end
+local raw_pcall, raw_xpcall = pcall, xpcall
+function pcall(f, ...) return explained(raw_pcall(f, ...)) end
+function xpcall(f, handler, ...)
+  return raw_xpcall(f, function(e) return handler(explain(e)) end, ...)
+end
+
+-- An operation that is called in a coroutine of the script's own: its pause is passed on to
+-- whoever drives the script, not given to the script.
+do
+  local resume, yield, create, close = coroutine.resume, coroutine.yield, coroutine.create, coroutine.close
+  local function pass(co, ok, ...)
+    if ok then
+      if (...) == pending then return pass(co, resume(co, yield(...))) end
+      return true, ...
+    end
+    return false, explain((...))
+  end
+  function coroutine.resume(co, ...) return pass(co, resume(co, ...)) end
+  local function wrapped(co, ok, ...)
+    if ok then return ... end
+    close(co)
+    error((...), 0)
+  end
+  function coroutine.wrap(f)
+    local co = create(f)
+    return function(...) return wrapped(co, pass(co, resume(co, ...))) end
+  end
+end
+
+-- A finalizer runs while nothing looks at the clock.
+do
+  local raw_setmetatable = setmetatable
+  function setmetatable(t, meta)
+    if type(meta) == "table" and rawget(meta, "__gc") ~= nil then
+      error("__gc is not available: nothing could stop a finalizer that does not end; use __close", 2)
+    end
+    return raw_setmetatable(t, meta)
+  end
+end
+
+-- What could run for hours inside one instruction is checked first. A plain table is as long as it
+-- is; one with a metatable may say that it is longer.
+do
+  local guard, getmetatable = native.guard, getmetatable
+  for _, name in ipairs { "insert", "remove", "concat" } do
+    local raw = table[name]
+    table[name] = function(t, ...)
+      if getmetatable(t) ~= nil then guard(name, t) end
+      return raw(t, ...)
+    end
+  end
+  for _, name in ipairs { "move", "sort" } do
+    local raw = table[name]
+    table[name] = function(...)
+      guard(name, ...)
+      return raw(...)
+    end
+  end
+  local rep = string.rep
+  function string.rep(...)
+    guard("rep", ...)
+    return rep(...)
+  end
+end
+
+-- Sources only: bytecode can break the interpreter.
+do
+  local raw_load = load
+  function load(chunk, name, mode, ...)
+    if mode ~= nil and mode ~= "t" and mode ~= "bt" then
+      error("bytecode cannot be loaded: only mode \"t\" is available", 2)
+    end
+    return raw_load(chunk, name or (type(chunk) == "string" and chunk or nil), "t", ...)
+  end
+end
+
+-- Modules of the application's own folder.
+do
+  local find, loaded, loading = native.module, {}, {}
+  package = setmetatable({ loaded = loaded }, { __index = native.absent("package") })
+  function require(name)
+    if loaded[name] ~= nil then return loaded[name] end
+    if loading[name] then error("module '" .. name .. "' requires itself", 2) end
+    local chunk, path = find(name)
+    if not chunk then error(path, 2) end
+    loading[name] = true
+    local ok, value = raw_pcall(chunk, name, path)
+    loading[name] = nil
+    if not ok then error(explain(value), 0) end
+    if value == nil then value = loaded[name] end
+    if value == nil then value = true end
+    loaded[name] = value
+    return value, path
+  end
+  for _, name in ipairs { "io", "debug" } do
+    _G[name] = setmetatable({}, { __index = native.absent(name) })
+  end
+  setmetatable(os, { __index = native.absent("os") })
+  setmetatable(string, { __index = native.absent("string") })
+  dofile, loadfile = native.absent("dofile"), native.absent("loadfile")
+end
+
+-- Texts of log lines.
+local function text(...)
+  local parts = { ... }
+  for i = 1, select("#", ...) do parts[i] = tostring(parts[i]) end
+  return table.concat(parts, "\t")
+end
+local log = native.log
+genesis = { log = {} }
+for level, name in ipairs { "error", "warn", "info", "debug", "trace" } do
+  genesis.log[name] = function(...) return log(level, text(...)) end
+end
+genesis.log.warning = genesis.log.warn
+print, warn = genesis.log.info, genesis.log.warn
+
+-- One function does every operation; what scripts call are small closures over its number.
+local function raised(failure, ...)
+  if failure ~= nil then error(failure, 0) end
+  return ...
+end
+local function method(id)
+  return function(...) return raised(dispatch(id, ...)) end
+end
+for name, id in pairs(native.functions) do genesis[name] = method(id) end
+
+local function span(ok, ...)
+  if not ok then error((...), 0) end
+  return ...
+end
+function genesis.span(name, attributes, f, ...)
+  if type(attributes) == "function" then return genesis.span(name, nil, attributes, f, ...) end
+  return span(native.span(name, attributes, raw_xpcall, f, native.note, ...))
+end
+
+-- Runs a function so that its error comes with a traceback.
+local trace = native.trace
+local function run(f, ...) return raw_xpcall(f, trace, ...) end
+local function main(chunk, take, ...)
+  chunk()
+  local f = take()
+  if f then f(...) end
+end
+return method, run, main

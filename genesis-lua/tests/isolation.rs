@@ -1,0 +1,272 @@
+//! What a script may not do, and that it ends nobody but itself.
+
+#![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use genesis_lua::Options;
+use support::{Stage, options, soon};
+
+/// A script that does `body`, beside which another call lives on.
+async fn ends_itself(body: &str, expected: &str) -> support::Line {
+    let mut options = options();
+    options.threads = 1;
+    ends_itself_with(body, expected, options).await
+}
+
+async fn ends_itself_with(body: &str, expected: &str, options: Options) -> support::Line {
+    let source = format!(
+        "if false then return end
+        genesis.outbound(function(session)
+          session.channel:answer()
+          if session:variable('quiet') then
+            session.channel:wait('CHANNEL_HOLD', 25)
+            genesis.log.info('lived on')
+            return
+          end
+          {body}
+          genesis.log.info('went on')
+        end)"
+    );
+    let stage = Stage::with(&source, options).await;
+    // the same thread has another call
+    let (uuid, task) = stage.call_in("async full", "quiet=yes").await;
+    let begun = Instant::now();
+    let line = stage.fails().await;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(line.text.contains(expected), "{line:#?}");
+    let path = stage.path.canonicalize().unwrap();
+    assert!(
+        line.text.contains(&*path.display().to_string()),
+        "{line:#?}"
+    );
+    assert!(stage.lines().iter().all(|line| line.text != "went on"));
+
+    stage.api("uuid_hold", &uuid).await;
+    stage.line("lived on").await;
+    soon(task).await.unwrap();
+    let stats = stage.runtime.stats();
+    assert_eq!(
+        (stats.succeeded, stats.failed),
+        (1, 1),
+        "{:#?}",
+        stage.lines()
+    );
+    line
+}
+
+const COMPUTED: &str = "computed for more than 200ms without pausing";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endless_loop_is_stopped() {
+    let line = ends_itself("while true do end", COMPUTED).await;
+    assert!(line.text.contains(".lua:9: "), "{line:#?}");
+    assert!(line.traceback.contains(".lua:9: in function"), "{line:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endless_loop_in_a_coroutine_is_stopped() {
+    ends_itself(
+        "local co = coroutine.create(function() while true do end end) coroutine.resume(co)",
+        COMPUTED,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endless_loop_in_coroutines_that_pauses_between_is_stopped() {
+    ends_itself(
+        "while true do
+           coroutine.resume(coroutine.create(function() while true do end end))
+           genesis.sleep(0)
+         end",
+        COMPUTED,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endless_loop_under_pcall_is_stopped() {
+    ends_itself(
+        "local function f() while true do end end
+         pcall(function() while true do pcall(function() while true do pcall(f) end end) end end)
+         while true do pcall(f) end",
+        COMPUTED,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endless_loop_under_xpcall_close_and_metamethods_is_stopped() {
+    ends_itself(
+        "local function f() while true do end end
+         local t = setmetatable({}, { __index = f, __close = f, __len = f, __lt = f, __tostring = f })
+         while true do
+           xpcall(f, function(e) while true do end end)
+           pcall(function() local x <close> = t end)
+           pcall(table.sort, { t, t, t })
+           pcall(string.gsub, ('x'):rep(100), 'x', f)
+           pcall(tostring, t)
+         end",
+        COMPUTED,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pattern_that_backtracks_is_stopped() {
+    for call in [
+        "string.find(s, p)",
+        "s:match(p)",
+        "s:gsub(p, '')",
+        "(function() for x in s:gmatch(p) do end end)()",
+        "pcall(string.find, s, p)",
+    ] {
+        let body = format!(
+            "local s, p = ('a'):rep(3000), ('.-'):rep(20) .. 'b'
+             while true do {call} end"
+        );
+        ends_itself(&body, COMPUTED).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_run_for_hours_in_one_instruction_is_refused() {
+    let stage = Stage::new(
+        r#"
+        local function refused(f, ...)
+          local ok, e = pcall(f, ...)
+          assert(not ok, "it was not refused")
+        end
+        genesis.outbound(function(session)
+          local liar = setmetatable({}, { __len = function() return 1 << 50 end })
+          refused(string.rep, "", 1 << 60)
+          refused(string.rep, "x", 1 << 40)
+          refused(table.move, {}, 1, 1 << 60, 2)
+          refused(table.insert, liar, 1, 1)
+          refused(table.remove, liar, 1)
+          refused(table.concat, liar)
+          refused(table.sort, liar)
+          refused(string.find, ("a"):rep(100000), ("(a)"):rep(40))
+          assert(table.concat({ 1, 2, 3 }, "-") == "1-2-3")
+          assert(("ab"):rep(3, ",") == "ab,ab,ab")
+        end)"#,
+    )
+    .await;
+    stage.passes().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_memory_hog_is_stopped() {
+    let mut options = Options::default();
+    options.threads = 1;
+    options.memory = 2 << 20;
+    for body in [
+        "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end",
+        "local s = 'x' while true do s = s .. s end",
+        "local s = ('x'):rep(100) while true do s = s:gsub('x', 'xxxx') end",
+        "('x'):rep(3 << 19):upper():reverse():byte(1, -1)",
+    ] {
+        ends_itself_with(body, "", options.clone()).await;
+    }
+    let body = "local t = {} while true do t[#t + 1] = {} end";
+    ends_itself_with(body, "not enough memory", options).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_comes_with_the_way_to_it() {
+    let line = ends_itself(
+        "local function inner() error({ code = 1 }) end
+          local function outer() inner() return 1 end
+          local ok, e = pcall(outer)
+          assert(e.code == 1)
+          local function fails() local x = nil + 1 end
+          genesis.span('menu', function() fails() return 1 end)",
+        "attempt to perform arithmetic on a nil value",
+    )
+    .await;
+    assert!(line.text.contains(".lua:13: "), "{line:#?}");
+    assert!(line.traceback.contains("in upvalue 'fails'"), "{line:#?}");
+    assert!(!line.traceback.contains("__mlua"), "{line:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_operation_that_nobody_catches_ends_the_script() {
+    ends_itself(
+        "session.channel:wait('CHANNEL_BRIDGE', 0.01)",
+        "CHANNEL_BRIDGE did not happen within 10ms",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_that_hangs_up_twice_does_no_harm() {
+    let stage = Stage::new(
+        r#"
+        genesis.outbound(function(session)
+          session.channel:answer()
+          session.channel:hangup("USER_BUSY")
+          session.channel:hangup("CALL_REJECTED")
+          local ok, e = pcall(session.channel.playback, session.channel, "short.wav")
+          assert(not ok and e.kind == "hung_up", tostring(e))
+          genesis.log.info("cause " .. session.channel:ended())
+        end)"#,
+    )
+    .await;
+    stage.passes().await;
+    stage.line("cause USER_BUSY").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_in_a_hangup_handler_ends_that_handler() {
+    let stage = Stage::new(
+        r#"
+        genesis.outbound(function(session)
+          session.channel:answer()
+          session.channel:on_hangup(function(cause) error("in the hook of " .. cause) end)
+          session.channel:on_hangup(function(cause) genesis.log.info("second hook") end)
+          session.channel:hangup()
+          genesis.log.info("the script is done")
+        end)"#,
+    )
+    .await;
+    stage.run().await;
+    let line = stage.line("a handler of the script failed").await;
+    assert!(
+        line.text.contains(".lua:4: in the hook of NORMAL_CLEARING"),
+        "{line:#?}"
+    );
+    stage.line("second hook").await;
+    stage.line("the script is done").await;
+    let stats = stage.runtime.stats();
+    assert_eq!((stats.succeeded, stats.callbacks_failed), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_script_ends_its_call_with_the_configured_cause() {
+    let stage =
+        Stage::new("genesis.outbound(function(s) s.channel:answer() error('no') end)").await;
+    let (uuid, task) = stage.call().await;
+    soon(task).await.unwrap();
+    stage
+        .event("CHANNEL_HANGUP", "Hangup-Cause", "NORMAL_TEMPORARY_FAILURE")
+        .await;
+    assert!(!stage.sim.switch().channels().contains(&uuid));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_that_goes_on_after_its_call_is_stopped() {
+    let mut options = options();
+    options.grace = Duration::from_millis(50);
+    let source = "genesis.outbound(function(s) s.channel:hangup() genesis.sleep(3600) end)";
+    let stage = Stage::with(source, options).await;
+    let line = stage.fails().await;
+    assert!(
+        line.text.contains("had not ended 50ms after its call"),
+        "{line:#?}"
+    );
+    assert_eq!(stage.runtime.stats().states, 0);
+}
