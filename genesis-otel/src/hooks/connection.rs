@@ -173,7 +173,24 @@ impl Connection {
         };
         let mut start = Start::of(span);
         start.limit = limit;
-        Operation::begin(self, start)
+        let operation = Operation::begin(self, start);
+        if span.always.contains(&"consumer.host") {
+            operation.attributes(|| self.consumed());
+        }
+        operation
+    }
+
+    /// Whose events a consumer handles.
+    fn consumed(&self) -> Vec<KeyValue> {
+        let (host, port) = match &self.inner.side {
+            Side::Inbound { host, port } => (String::from(&**host), *port),
+            Side::Outbound { peer: Some(peer) } => (peer.ip().to_string(), peer.port()),
+            Side::Outbound { peer: None } | Side::Nowhere => (String::new(), 0),
+        };
+        vec![
+            KeyValue::new("consumer.host", host),
+            KeyValue::new("consumer.port", i64::from(port)),
+        ]
     }
 
     /// What the connection's own task tells.

@@ -77,6 +77,20 @@ fn lesson_47_a_session_names_the_switch_as_its_peer() {
     }
 }
 
+#[test]
+fn a_consumer_names_the_switch() {
+    let watch = Watch::new();
+    let connection = watch.connection();
+    for span in ["consumer.start", "consumer.stop"] {
+        connection.operation(span, None).succeeded();
+    }
+    for span in watch.spans() {
+        let of = |name| attribute(&span, name);
+        assert_eq!(of("consumer.host").as_deref(), Some("pbx.example"));
+        assert_eq!(of("consumer.port").as_deref(), Some("8021"));
+    }
+}
+
 /// A provider that is there only when it is asked for late enough.
 #[derive(Debug)]
 struct Late {
