@@ -33,6 +33,11 @@ pub(crate) enum Failure {
         code: Code,
         message: String,
     },
+    /// The terminal has shown it as the result already.
+    Told {
+        code: Code,
+        message: String,
+    },
     /// The reader of stdout has gone (`| head`): it has what it wanted, so this is no error.
     ReaderGone,
 }
@@ -47,6 +52,15 @@ impl Failure {
 
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(Code::Failed, message)
+    }
+
+    /// What the last line of the results says, too: not said twice on a terminal.
+    pub(crate) fn told(message: impl Into<String>) -> Self {
+        let (code, message) = (Code::Failed, message.into());
+        match io::stdout().is_terminal() && io::stderr().is_terminal() {
+            true => Self::Told { code, message },
+            false => Self::Error { code, message },
+        }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -73,7 +87,7 @@ impl Failure {
     /// What went wrong, in words.
     pub(crate) fn text(&self) -> String {
         match self {
-            Self::Error { message, .. } => message.clone(),
+            Self::Error { message, .. } | Self::Told { message, .. } => message.clone(),
             Self::ReaderGone => "cannot write to stdout: its reader has gone".to_owned(),
         }
     }
@@ -87,7 +101,9 @@ impl Failure {
     /// The same failure, told after what led to it.
     pub(crate) fn after(self, before: &str) -> Self {
         match self {
-            Self::Error { code, message } => Self::new(code, format!("{before}; {message}")),
+            Self::Error { code, message } | Self::Told { code, message } => {
+                Self::new(code, format!("{before}; {message}"))
+            }
             Self::ReaderGone => Self::failed(before),
         }
     }
@@ -100,6 +116,7 @@ impl Failure {
                 print(message, json);
                 ExitCode::from(*code as u8)
             }
+            Self::Told { code, .. } => ExitCode::from(*code as u8),
         }
     }
 }

@@ -1,6 +1,12 @@
 //! The signals that end a command.
 
+use std::time::{Duration, Instant};
+
 use crate::exit::Failure;
+
+/// Signals that come so soon after the first belong to it: `timeout` and some supervisors tell a
+/// process and then its group.
+const TOGETHER: Duration = Duration::from_millis(300);
 
 /// Ctrl-C, SIGTERM, and SIGHUP when the terminal is closed, from now on: they end a command that
 /// follows, and are no error.
@@ -13,6 +19,7 @@ pub(super) struct Interrupts {
     /// `None` when it is ignored, as `nohup` wants it.
     #[cfg(unix)]
     hangup: Option<tokio::signal::unix::Signal>,
+    heard: Option<Instant>,
 }
 
 impl Interrupts {
@@ -29,10 +36,11 @@ impl Interrupts {
                     true => None,
                     false => Some(listen(SignalKind::hangup())?),
                 },
+                heard: None,
             })
         }
         #[cfg(not(unix))]
-        Ok(Self {})
+        Ok(Self { heard: None })
     }
 
     /// Waits for one of them.
@@ -50,6 +58,7 @@ impl Interrupts {
                 _ = self.terminate.recv() => {}
                 _ = hangup => {}
             }
+            self.heard = Some(Instant::now());
             Ok(())
         }
         #[cfg(not(unix))]
@@ -62,9 +71,14 @@ impl Interrupts {
     /// A terminal that is closed may say SIGHUP twice (the shell and the kernel do), which is no hurry.
     pub(super) async fn wait_again(&mut self) {
         #[cfg(unix)]
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+            if self.heard.is_none_or(|first| first.elapsed() > TOGETHER) {
+                return;
+            }
         }
         #[cfg(not(unix))]
         if self.wait().await.is_err() {

@@ -44,6 +44,11 @@ impl<'a> Live<'a> {
         rounded(self.start.elapsed().as_secs_f64())
     }
 
+    /// Whether lines are told and can be written.
+    pub(super) fn tells(&self) -> bool {
+        !self.output.json && !self.is_broken()
+    }
+
     /// Tells what a destination does.
     pub(super) fn tell(&mut self, destination: &str, style: anstyle::Style, text: &str) {
         let (dim, style) = (self.output.style(style::DIM), self.output.style(style));

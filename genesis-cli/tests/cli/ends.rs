@@ -276,7 +276,10 @@ fn a_switch_that_is_silent_does_not_hold_up_who_cannot_wait() {
             assert_eq!(object["may_still_ring"], json!([uuid]), "{object}");
         } else {
             call.find(|line| line.contains("cancelled").then_some(()));
-            call.signal("-INT");
+            // what comes at once belongs to the first
+            while !call.is_over_soon() {
+                call.signal("-INT");
+            }
         }
         let done = call.end();
         assert_eq!(done.code, 3, "{done:?}");

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -9,6 +10,29 @@ use std::time::Duration;
 
 /// A command that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that is gone at the end of the test.
+#[derive(Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let name = format!("genesis-test-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path.canonicalize().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
 
 /// What a run gave.
 #[derive(Debug)]
@@ -33,6 +57,9 @@ pub(crate) fn genesis_after(before: &[&str], arguments: &[&str]) -> Command {
         "ESL_PORT",
         "ESL_PASSWORD",
         "ESL_USER",
+        "ESL_APP_HOST",
+        "ESL_APP_PORT",
+        "ESL_APP_NAME",
         "ESL_LOG_LEVEL",
         "GENESIS_LOG_LEVEL",
         "GENESIS_METRICS_HOST",
@@ -169,6 +196,17 @@ impl Following {
     #[cfg(unix)]
     pub(crate) fn line_soon(&self) -> Option<String> {
         self.lines.recv_timeout(Duration::from_millis(50)).ok()
+    }
+
+    /// Whether nothing more comes, known within a moment.
+    #[cfg(unix)]
+    pub(crate) fn is_over_soon(&self) -> bool {
+        loop {
+            match self.lines.recv_timeout(Duration::from_millis(50)) {
+                Ok(_) => {}
+                Err(error) => return error == mpsc::RecvTimeoutError::Disconnected,
+            }
+        }
     }
 
     /// The next line for which this gives something.

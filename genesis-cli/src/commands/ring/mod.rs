@@ -152,7 +152,10 @@ impl Call<'_> {
             }
         };
         match (gone, channel, hangup_after) {
-            (Some(Ok(())), None, _) => Err(Failure::failed(summary)),
+            (Some(Ok(())), None, _) => Err(match self.live.tells() {
+                true => Failure::told(summary),
+                false => Failure::failed(summary),
+            }),
             (Some(Ok(())), Some(_), None) => Ok(()),
             (Some(Ok(())), Some(channel), Some(after)) => {
                 let at_once = interrupted || self.live.is_broken();
