@@ -37,7 +37,7 @@ impl Lifecycle {
             .plans
             .of(facts.kind())
             .is_some_and(|plan| plan.span.is_of_a_channel());
-        if is_of_a_channel && facts.call_id().is_none() {
+        if is_of_a_channel && !facts.has_call_id() {
             meter.count(|tables| &mut tables.without_call_id, &[]);
         }
         if update.ended {

@@ -18,6 +18,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) event: &'a Event,
     /// Its lines, if they can be read without an index.
     document: Option<&'a [u8]>,
+    /// The lines from the first variable on, if the switch's own come before: else all.
+    variables: &'a [u8],
     pub(crate) name: Cow<'a, str>,
     pub(crate) subclass: Option<Cow<'a, str>>,
     pub(crate) uuid: Option<Cow<'a, str>>,
@@ -59,6 +61,7 @@ impl<'a> Facts<'a> {
         Self {
             event,
             document: None,
+            variables: &[],
             name: Cow::Borrowed(""),
             subclass: None,
             uuid: None,
@@ -78,6 +81,7 @@ impl<'a> Facts<'a> {
     /// Reads the lines of a plain event that are needed, without an index of all: the switch's own
     /// headers come first, and most lines are variables behind them.
     fn scan(&mut self, document: &'a [u8]) {
+        self.variables = document;
         let mut rest = document;
         while let Some(first) = rest.first() {
             let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
@@ -86,7 +90,10 @@ impl<'a> Facts<'a> {
                 b'A' | b'C' | b'E' | b'H' | b'O' | b'U' | b'a' | b'c' | b'e' | b'h' | b'o'
                 | b'u' => self.take_line(line),
                 // an event of a client may have them first: then this has not come yet
-                b'v' if self.sequence.is_some() => return,
+                b'v' if self.sequence.is_some() => {
+                    self.variables = rest;
+                    return;
+                }
                 b'\n' | b'\r' => return,
                 _ => {}
             }
@@ -139,7 +146,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn find(&self, name: &str) -> Option<Cow<'a, str>> {
         match self.document {
             Some(document) => {
-                let line = last_line(document, name)?;
+                let line = lines(document, name).last()?;
                 Some(value_of(line, name.len()))
             }
             None => self.get(name),
@@ -152,11 +159,26 @@ impl<'a> Facts<'a> {
     }
 
     pub(crate) fn call_id(&self) -> Option<Cow<'a, str>> {
-        self.find("variable_sip_call_id")
+        self.variable("variable_sip_call_id")
+    }
+
+    pub(crate) fn has_call_id(&self) -> bool {
+        let name = "variable_sip_call_id";
+        match self.document {
+            Some(_) => lines(self.variables, name).next().is_some(),
+            None => self.get(name).is_some(),
+        }
     }
 
     pub(crate) fn traceparent(&self) -> Option<Cow<'a, str>> {
-        self.find("variable_traceparent")
+        self.variable("variable_traceparent")
+    }
+
+    fn variable(&self, name: &str) -> Option<Cow<'a, str>> {
+        match self.document {
+            Some(_) => Some(value_of(lines(self.variables, name).last()?, name.len())),
+            None => self.get(name),
+        }
     }
 
     /// What the event is called in tables: its subclass if it is a CUSTOM one.
@@ -184,18 +206,18 @@ fn document(event: &Event) -> Option<&[u8]> {
     raw.get(envelope..raw.len() - body)
 }
 
-/// The last line of this name, spelled as the switch does.
-fn last_line<'a>(document: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let is_line = |at: usize| {
-        let begins = at == 0 || document[at - 1] == b'\n';
-        begins && document.get(at + name.len()) == Some(&b':')
+/// The lines of this name, spelled as the switch does.
+fn lines<'a>(document: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let length = name.len();
+    let is_line = move |at: &usize| {
+        let begins = *at == 0 || document[at - 1] == b'\n';
+        begins && document.get(at + length) == Some(&b':')
     };
-    // forwards, for that is many times faster
-    let found = memmem::find_iter(document, name.as_bytes())
-        .filter(|at| is_line(*at))
-        .last()?;
-    let line = &document[found..];
-    Some(memchr(b'\n', line).map_or(line, |end| &line[..end]))
+    let found = memmem::find_iter(document, name).filter(is_line);
+    found.map(move |at| {
+        let line = &document[at..];
+        memchr(b'\n', line).map_or(line, |end| &line[..end])
+    })
 }
 
 /// The value of a line whose name is so long.
@@ -223,6 +245,7 @@ mod tests {
     /// What was read, whichever way.
     fn shown(mut facts: Facts<'_>) -> String {
         facts.document = None;
+        facts.variables = &[];
         format!("{facts:?}")
     }
 
@@ -263,6 +286,7 @@ mod tests {
             assert!(read.document.is_some());
             let indexed = Facts::indexed(&event);
             assert_eq!(read.call_id(), indexed.call_id());
+            assert_eq!(read.has_call_id(), indexed.call_id().is_some());
             assert_eq!(read.traceparent(), indexed.traceparent());
             assert_eq!(shown(read), shown(indexed), "{headers:?}");
         }
