@@ -23,6 +23,12 @@ Exit codes:
   2  the command line is wrong
   3  no connection, no authentication, or the link was lost
 
+Environment, besides what `genesis COMMAND --help` names:
+  OTEL_EXPORTER_OTLP_ENDPOINT  a collector that is to get spans and metrics, as in
+                               http://localhost:4318; and the other OTEL_ variables, as
+                               OpenTelemetry has them
+  GENESIS_LOG_LEVEL            as --loglevel
+
 Example:
   genesis demo                       # no FreeSWITCH needed
   genesis api status

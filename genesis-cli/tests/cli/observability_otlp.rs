@@ -155,13 +155,21 @@ fn a_demo_delivers_a_trace_in_which_a_ring_group_call_can_be_read() {
         let collector = Collector::start(protocol);
         let mut demo = genesis(&["demo"]);
         demo.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)
-            .env("OTEL_EXPORTER_OTLP_PROTOCOL", name);
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", name)
+            .env(
+                "OTEL_EXPORTER_OTLP_HEADERS",
+                format!("authorization={SECRET}"),
+            );
         let done = finish(demo, b"");
         assert_eq!(done.code, 0, "{done:?}");
         assert!(!done.stderr.contains("WARNING"), "{done:?}");
 
         // everything was handed over before the process ended
         let received = collector.once(|_| true);
+        assert!(!received.authorization.is_empty());
+        for values in &received.authorization {
+            assert_eq!(values, &[SECRET], "said once");
+        }
         let ring = received.span("ring_group.ring");
         let children = |of: &[u8], name: &str| -> Vec<Vec<u8>> {
             let spans = received.spans.iter();

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `OTEL_SDK_DISABLED` | `true`: no spans, and no metrics to a collector |
 //! | `OTEL_SERVICE_NAME` | the service; else `service.name` of the resource, else `genesis` |
-//! | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,key=value`, values percent-encoded |
+//! | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,key=value`, values percent-encoded; `service.instance.id` is a random UUID if it is not among them |
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector, as in `http://localhost:4318`; set, it gets spans and metrics |
 //! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` (default) or `grpc` |
 //! | `OTEL_EXPORTER_OTLP_HEADERS` | `name=value,name=value`, values percent-encoded; never shown |
@@ -55,7 +55,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::resource::TelemetryResourceDetector;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator, Sampler, SdkTracerProvider};
 
 pub use error::Error;
 pub use guard::Guard;
@@ -201,11 +201,16 @@ impl Setup {
             "service.name",
             name.unwrap_or(&self.service_name).clone(),
         ));
-        let versioned = attributes
-            .iter()
-            .any(|pair| pair.key.as_str() == "service.version");
-        if let Some(version) = self.service_version.as_ref().filter(|_| !versioned) {
-            attributes.push(KeyValue::new("service.version", version.clone()));
+        // without an id of their own, two processes would write the same series
+        let more = [
+            ("service.version", self.service_version.clone()),
+            ("service.instance.id", Some(instance())),
+        ];
+        for (key, value) in more {
+            let given = attributes.iter().any(|pair| pair.key.as_str() == key);
+            if let Some(value) = value.filter(|_| !given) {
+                attributes.push(KeyValue::new(key, value));
+            }
         }
         Resource::builder_empty()
             .with_detector(Box::new(TelemetryResourceDetector))
@@ -298,6 +303,23 @@ impl Setup {
     }
 }
 
+/// A random UUID.
+fn instance() -> String {
+    let random = RandomIdGenerator::default().new_trace_id().to_bytes();
+    let random = u128::from_be_bytes(random);
+    let version = random & !(0xf << 76) | (0x4 << 76);
+    let uuid = version & !(0x3 << 62) | (0x2 << 62);
+    let hex = format!("{uuid:032x}");
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,6 +363,15 @@ mod tests {
             of(&plain, "telemetry.sdk.language").as_deref(),
             Some("rust")
         );
+        let instance = of(&plain, "service.instance.id").unwrap();
+        let dashes: Vec<usize> = instance.match_indices('-').map(|(at, _)| at).collect();
+        assert_eq!((instance.len(), &*dashes), (36, &[8, 13, 18, 23][..]));
+        assert!(instance[14..].starts_with('4'), "{instance}");
+        assert!(
+            instance[19..].starts_with(['8', '9', 'a', 'b']),
+            "{instance}"
+        );
+        assert_ne!(of(&plain, "service.instance.id"), Some(instance));
         let resource = "service.version=2,service.name=pbx,team=voice";
         let named = setup(&[("OTEL_RESOURCE_ATTRIBUTES", resource)])
             .service_name("acd")
