@@ -298,7 +298,7 @@ impl Channel {
         if self.name.is_none() {
             self.name = short(facts.channel_name.as_deref());
         }
-        if self.traceparent.is_none() && self.root.is_none() {
+        if self.traceparent.is_none() && !self.settled {
             self.traceparent = facts.traceparent().as_deref().and_then(traceparent::parse);
         }
         if self.originator.is_none() && facts.other_type.as_deref() == Some("originator") {
