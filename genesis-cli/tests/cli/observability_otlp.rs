@@ -211,6 +211,18 @@ fn a_demo_without_its_collector_goes_on_with_a_warning() {
 }
 
 #[test]
+fn spans_are_printed_for_development_beside_the_results() {
+    let mut demo = genesis(&["demo"]);
+    demo.env("OTEL_TRACES_EXPORTER", "console");
+    let done = finish(demo, b"");
+    assert_eq!(done.code, 0, "{done:?}");
+    let names = done.stdout.lines().map(str::trim);
+    let rings =
+        names.filter(|line| line.starts_with("Name") && line.ends_with(": ring_group.ring"));
+    assert_eq!(rings.count(), 1, "{}", done.stdout);
+}
+
+#[test]
 fn a_disabled_sdk_delivers_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
