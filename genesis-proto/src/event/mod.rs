@@ -22,7 +22,9 @@ pub use borrowed::{EventRef, Route};
 pub use build::{EventBuilder, Fidelity};
 
 use crate::frame::FrameKind;
-use crate::headers::{Arena, DecodeBuffer, Encoding};
+#[cfg(any(feature = "json", feature = "xml"))]
+use crate::headers::Arena;
+use crate::headers::{DecodeBuffer, Encoding};
 use crate::name::{
     AnswerState, CallDirection, CallState, ChannelState, EventFormat, EventName, HangupCause,
 };

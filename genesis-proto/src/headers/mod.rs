@@ -8,6 +8,7 @@
 //! carries `Event-Name` twice and the second is right, and whoever may `sendevent` can put a
 //! forged one first. [`Headers::get_all`] gives every one.
 
+#[cfg(any(feature = "json", feature = "xml"))]
 mod arena;
 mod array;
 mod decode;
@@ -20,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+#[cfg(any(feature = "json", feature = "xml"))]
 pub(crate) use arena::Arena;
 pub use array::Array;
 pub use decode::DecodeBuffer;
@@ -33,6 +35,10 @@ pub(crate) enum Encoding {
     /// As they stand (envelopes, command replies): an array is not one.
     Raw,
     /// Decoded while the document was read (JSON, XML).
+    #[cfg_attr(
+        not(any(feature = "json", feature = "xml")),
+        expect(dead_code, reason = "plain events are no documents")
+    )]
     Document,
     /// Url-encoded (plain events, the outbound `connect` reply).
     Percent,
@@ -71,6 +77,7 @@ impl Headers {
     }
 
     /// Headers whose index is known already; `index` holds ranges into `bytes`.
+    #[cfg(any(feature = "json", feature = "xml"))]
     pub(crate) fn with_index(bytes: Bytes, index: Vec<Line>) -> Self {
         let block = (0, bytes.len() as u32);
         Self {
