@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::net::TcpListener;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::observability_collector::{Collector, Protocol, attribute};
-use crate::support::{finish, genesis};
+use crate::support::{end, finish, genesis};
 
 const SECRET: &str = "s3cret";
 
@@ -220,6 +221,20 @@ fn spans_are_printed_for_development_beside_the_results() {
     let rings =
         names.filter(|line| line.starts_with("Name") && line.ends_with(": ring_group.ring"));
     assert_eq!(rings.count(), 1, "{}", done.stdout);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_disaster_for_what_is_printed() {
+    let mut demo = genesis(&["demo"]);
+    demo.env("OTEL_TRACES_EXPORTER", "console")
+        .env("OTEL_METRICS_EXPORTER", "console")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = demo.spawn().unwrap();
+    drop(child.stdout.take());
+    let done = end(child);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(done.stderr, "");
 }
 
 #[test]

@@ -44,6 +44,7 @@ mod error;
 mod guard;
 mod otlp;
 mod prometheus;
+mod stdout;
 
 use std::sync::Arc;
 
@@ -239,9 +240,7 @@ impl Setup {
                     builder.with_batch_exporter(otlp::spans(otlp, engine)?)
                 }
                 (Destination::Otlp(_), None) => builder,
-                (Destination::Stdout, _) => {
-                    builder.with_batch_exporter(opentelemetry_stdout::SpanExporter::default())
-                }
+                (Destination::Stdout, _) => builder.with_batch_exporter(stdout::spans()),
             };
         }
         Ok(Some(builder.build()))
@@ -263,9 +262,7 @@ impl Setup {
                     builder.with_periodic_exporter(otlp::metrics(otlp, engine)?)
                 }
                 (Destination::Otlp(_), None) => builder,
-                (Destination::Stdout, _) => {
-                    builder.with_periodic_exporter(opentelemetry_stdout::MetricExporter::default())
-                }
+                (Destination::Stdout, _) => builder.with_periodic_exporter(stdout::metrics()),
             };
         }
         Ok(Some(builder.build()))
