@@ -170,7 +170,8 @@ impl Channel {
     /// What was sent happens.
     pub async fn hangup(&self, cause: impl Into<Option<HangupCause>>) -> Result<()> {
         let cause = cause.into().unwrap_or(HangupCause::NormalClearing);
-        let observed = self.observe("channel.hangup", None);
+        let mut observed = self.observe("channel.hangup", None);
+        observed.label("hangup.cause", cause.as_str());
         observed.text("hangup.cause", cause.as_str());
         if let Some(lasted) = self.lasted() {
             observed.seconds("call.duration", lasted);

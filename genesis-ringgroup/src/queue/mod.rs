@@ -51,6 +51,7 @@
 
 mod backend;
 mod memory;
+mod observed;
 mod semaphore;
 #[cfg(feature = "redis")]
 mod shared;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use genesis_client::observe::{Connection, Operation};
+use genesis_client::observe::Connection;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::backend::{Entry, Fence, Place, QueueBackend};
+use super::observed::Waiting;
 use super::{valid_name, valid_queue};
 use crate::{Error, ErrorKind, Result};
 
@@ -158,7 +159,7 @@ pub struct Ticket {
     entered: Instant,
     timeout: Option<Duration>,
     /// Until the wait is over.
-    observed: Option<Operation>,
+    observed: Waiting,
 }
 
 impl Ticket {
@@ -171,11 +172,10 @@ impl Ticket {
     ) -> Result<Self> {
         let queue: Arc<str> = valid_queue(queue)?.into();
         let entry = options.entry()?;
-        let observed = observe.operation("queue.wait_and_acquire", options.timeout);
-        observed.text("queue.id", &queue);
-        observed.text("queue.item_id", entry.item());
+        let mut observed = Waiting::new(&observe, &queue, entry.item(), options.timeout);
         let entered = Instant::now();
         let place = backend.enter(&queue, entry.clone());
+        observed.entered(|| backend.positions(&queue, &entry));
         let mut ticket = Self {
             member: Membership {
                 backend,
@@ -188,7 +188,7 @@ impl Ticket {
             },
             entered,
             timeout: options.timeout,
-            observed: Some(observed),
+            observed,
         };
         let entered = ticket
             .until(|place| !matches!(place, Place::Entering))
@@ -261,10 +261,7 @@ impl Ticket {
             let error = lost(&self.member.queue, self.member.entry.item());
             return Err(self.failed(error));
         };
-        if let Some(observed) = self.observed.take() {
-            observed.number("queue.depth", ahead as u64);
-            observed.succeeded();
-        }
+        self.observed.acquired(ahead);
         self.member.holds = true;
         Ok(Slot {
             waited: self.entered.elapsed(),
@@ -277,12 +274,7 @@ impl Ticket {
 
     /// Tells telemetry how the wait ended.
     fn failed(&mut self, error: Error) -> Error {
-        if let Some(observed) = self.observed.take() {
-            let positions = self.watch().positions;
-            let ahead = positions.borrow().unwrap_or_default().saturating_sub(1);
-            observed.number("queue.depth", ahead as u64);
-            observed.failed(error.kind().as_str(), &error);
-        }
+        self.observed.failed(&error);
         error
     }
 
