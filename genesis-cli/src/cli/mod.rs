@@ -1,5 +1,6 @@
 //! The command line as clap sees it.
 
+mod apps;
 mod calls;
 pub(crate) mod values;
 
@@ -14,6 +15,7 @@ use self::values::{filter, listen, log_level, seconds};
 use crate::logging::Level;
 use crate::observability::Serve;
 
+pub(crate) use apps::{App, Completions, Consumer, How, Kind, New, Outbound};
 pub(crate) use calls::{Channels, Hangup, Mode, Originate, Ring, WaitFor};
 
 const AFTER_HELP: &str = "\
@@ -99,8 +101,12 @@ pub(crate) enum Command {
     Ring(Ring),
     Channels(Channels),
     Hangup(Hangup),
+    Consumer(Consumer),
+    Outbound(Outbound),
+    New(New),
     Sim(Sim),
     Demo(Demo),
+    Completions(Completions),
 }
 
 impl Command {
@@ -109,6 +115,8 @@ impl Command {
         match self {
             Self::Events(options) => Some(&options.serve),
             Self::Logs(options) => Some(&options.serve),
+            Self::Consumer(options) => Some(&options.app.serve),
+            Self::Outbound(options) => Some(&options.app.serve),
             Self::Channels(options) => options.watch.then_some(&options.serve),
             _ => None,
         }

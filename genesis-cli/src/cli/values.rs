@@ -21,6 +21,17 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// What a phone presses.
+pub(super) fn digits(text: &str) -> Result<String, String> {
+    match text
+        .chars()
+        .all(|c| matches!(c, '0'..='9' | 'a'..='d' | 'A'..='D' | '*' | '#'))
+    {
+        true => Ok(text.to_owned()),
+        false => Err("write digits, `*` and `#`, as a phone has them".to_owned()),
+    }
+}
+
 /// How long calls may ring, in seconds; as long as the library allows.
 pub(super) fn ring_seconds(text: &str) -> Result<Duration, String> {
     let day = Duration::from_secs(24 * 60 * 60);

@@ -1,8 +1,10 @@
 //! The commands, one module each.
 
 mod api;
+mod app;
 mod bgapi;
 mod channels;
+mod completions;
 mod decode;
 mod demo;
 mod describe;
@@ -12,6 +14,7 @@ mod holes;
 mod interrupts;
 mod live;
 mod logs;
+mod new;
 mod originate;
 mod ring;
 mod sim;
@@ -28,10 +31,18 @@ use self::interrupts::Interrupts;
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let mut output = Output::new(cli.global.json);
     let out = &mut output;
+    // before a port is taken for it
+    let project = matches!(
+        app::find_for(&cli.command)?,
+        Some((_, app::Found::Project(_)))
+    );
     let seen = match cli.command {
-        Command::Decode(_) => Observability::off(),
+        // it shows its own
+        _ if project => Observability::off(),
+        Command::Decode(_) | Command::New(_) | Command::Completions(_) => Observability::off(),
         ref command => Observability::start(command.serves())?,
     };
+    let level = cli.global.loglevel;
     let result = match cli.command {
         Command::Decode(options) => decode::run(&options, out),
         Command::Api(options) => block_on(seen, async |_| api::run(options, out).await),
@@ -46,6 +57,14 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             block_on(seen, async |seen| channels::run(options, seen, out).await)
         }
         Command::Hangup(options) => block_on(seen, async |_| hangup::run(options, out).await),
+        Command::Consumer(options) => block_on(seen, async |seen| {
+            app::consumer(options, level, seen, out).await
+        }),
+        Command::Outbound(options) => {
+            block_on(seen, async |_| app::outbound(options, level, out).await)
+        }
+        Command::New(options) => new::run(&options, out),
+        Command::Completions(options) => completions::run(&options, out),
         Command::Sim(options) => block_on(seen, async |_| sim::run(options, out).await),
         Command::Demo(_) => block_on(seen, async |_| demo::run(out).await),
     };

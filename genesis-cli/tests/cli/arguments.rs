@@ -2,7 +2,7 @@
 
 use crate::support::{Done, Simulator, finish, genesis, run};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 15] = [
     "decode",
     "api",
     "bgapi",
@@ -12,8 +12,12 @@ const COMMANDS: [&str; 11] = [
     "ring",
     "channels",
     "hangup",
+    "consumer",
+    "outbound",
+    "new",
     "sim",
     "demo",
+    "completions",
 ];
 
 fn usage(arguments: &[&str], expected: &str) {

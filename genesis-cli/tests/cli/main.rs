@@ -4,6 +4,7 @@
     reason = "the helpers are tests too: one that cannot go on fails"
 )]
 
+mod apps;
 mod arguments;
 mod channels;
 mod decode;
@@ -12,6 +13,7 @@ mod ends;
 mod events;
 mod failures;
 mod hangup;
+mod new;
 #[cfg(all(feature = "telemetry", unix))]
 mod observability;
 #[cfg(feature = "telemetry")]
@@ -21,6 +23,7 @@ mod observability_dashboards;
 #[cfg(feature = "telemetry")]
 mod observability_otlp;
 mod originate;
+mod projects;
 #[path = "../../../genesis-ringgroup/tests/redis_server/mod.rs"]
 mod redis_server;
 mod ring;

@@ -1,0 +1,101 @@
+//! `genesis new`: the project it writes builds and passes its test.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Folder, finish, genesis, run};
+
+#[test]
+fn nothing_is_overwritten_and_mistakes_are_told() {
+    let folder = Folder::new("new-mistakes");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let refused = |arguments: &[&str], expected: &str| {
+        let done = run(&[&["new"], arguments].concat());
+        assert_eq!(
+            (done.code, &*done.stdout),
+            (2, ""),
+            "{arguments:?}: {done:?}"
+        );
+        assert!(
+            done.stderr.contains(expected),
+            "{arguments:?}: {}",
+            done.stderr
+        );
+    };
+    fs::create_dir(at("there")).unwrap();
+    fs::write(folder.path().join("there/mine"), "mine").unwrap();
+    refused(
+        &["outbound", &at("there")],
+        "exists already; nothing was written",
+    );
+    assert_eq!(fs::read_dir(at("there")).unwrap().count(), 1);
+    refused(
+        &["outbound", &at("2nd")],
+        "cannot be the name of a Cargo project",
+    );
+    refused(&["outbound", &at("no/parent")], "cannot write");
+    refused(&["server", "x"], "outbound");
+    refused(
+        &["outbound", &at("x"), "--genesis", &at("there")],
+        "is no checkout of Genesis",
+    );
+    refused(
+        &["outbound", &at("x"), "--genesis", "git@host:genesis"],
+        "ssh://",
+    );
+    assert!(!Path::new(&at("x")).exists());
+    let done = run(&[
+        "new",
+        "consumer",
+        &at("y"),
+        "--genesis",
+        "https://u:s3cret@h/g.git",
+        "--json",
+    ]);
+    assert_eq!(
+        (done.code, done.stdout.contains("s3cret")),
+        (0, false),
+        "{done:?}"
+    );
+    let manifest = fs::read_to_string(folder.path().join("y/Cargo.toml")).unwrap();
+    assert!(manifest.contains(r#"genesis-client = { git = "https://u:s3cret@h/g.git" }"#));
+}
+
+/// Both kinds, one after the other: what they need is the same. Built below the target directory of
+/// this test, so that only the first time takes long.
+#[test]
+fn a_new_project_builds_and_passes_its_test() {
+    let folder = Folder::new("new");
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    for kind in ["outbound", "consumer"] {
+        let path = folder.path().join(format!("my-{kind}"));
+        let done = finish(genesis(&["new", kind, path.to_str().unwrap()]), b"");
+        assert_eq!((done.code, &*done.stderr), (0, ""), "{done:?}");
+        assert!(
+            done.stdout.contains(&format!("genesis {kind} dev ")),
+            "{}",
+            done.stdout
+        );
+        // the versions that are here already: nothing is fetched
+        fs::copy(&lock, path.join("Cargo.lock")).unwrap();
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["test", "--offline", "--quiet"])
+            .current_dir(&path)
+            .env(
+                "CARGO_TARGET_DIR",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("new"),
+            )
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .output()
+            .unwrap();
+        let (out, error) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        assert!(output.status.success(), "{kind}: {out}{error}");
+        assert!(out.contains("1 passed"), "{kind}: {out}{error}");
+        assert!(!error.contains("warning"), "{kind}: {error}");
+    }
+}
