@@ -95,7 +95,8 @@ async fn handle(runtime: &Arc<Inner>, app: App, session: Session) {
 fn is_the_end(trouble: &Trouble, channel: &Channel) -> bool {
     let failure = trouble.failure.as_ref();
     failure.is_some_and(|failure| {
-        (failure.is_hung_up() && channel.is_over())
+        failure.kind == "exit"
+            || (failure.is_hung_up() && channel.is_over())
             || (failure.is_disconnected() && channel.client().close_reason().is_some())
     })
 }

@@ -56,4 +56,5 @@ const CLASSES: &[&[(&str, Begin)]] = &[
     queue::SEMAPHORE,
     functions::CONSUMER,
     call::COMPLETED,
+    crate::modlua::OPERATIONS,
 ];

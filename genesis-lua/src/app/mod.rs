@@ -162,6 +162,8 @@ pub(crate) struct Code {
     files: Vec<File>,
     names: Names,
     prelude: Vec<u8>,
+    /// The methods of mod_lua's objects.
+    pub(crate) modlua: Vec<Vec<u8>>,
     /// Of a single file only what it names was read.
     is_folder: bool,
 }
@@ -189,6 +191,7 @@ impl Code {
             files,
             names,
             prelude,
+            modlua: crate::modlua::compile().map_err(|error| internal(&error))?,
             is_folder: found.is_folder,
         })
     }

@@ -368,7 +368,7 @@ impl Context {
     }
 
     /// A log line of the script.
-    pub(super) fn log(&self, lua: &Lua, level: u8, text: &str) {
+    pub(crate) fn log(&self, lua: &Lua, level: u8, text: &str) {
         if self.role == Role::Probe {
             return;
         }
