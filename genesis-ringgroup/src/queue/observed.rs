@@ -62,6 +62,6 @@ impl Waiting {
 impl Drop for Waiting {
     /// Whoever waited has left the line.
     fn drop(&mut self) {
-        drop(self.end());
+        let _ended = self.end();
     }
 }
