@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use futures_util::FutureExt;
+use genesis_client::observe::carried;
 use genesis_proto::Event;
 use tokio::sync::mpsc;
 
@@ -292,7 +293,7 @@ impl Channel {
         };
         if !digits.handling.swap(true, Ordering::AcqRel) {
             let stream = self.digits();
-            tokio::spawn(handle(digits, stream));
+            tokio::spawn(carried(handle(digits, stream)));
         }
         id
     }

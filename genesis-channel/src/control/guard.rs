@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use genesis_client::observe::carried;
 use genesis_proto::HangupCause;
 use tokio::runtime::Handle;
 
@@ -67,7 +68,7 @@ impl Drop for HangupGuard {
         }
         let (channel, cause) = (self.channel.clone(), self.cause.clone());
         let open = channel.client().keep_open();
-        runtime.spawn(async move {
+        runtime.spawn(carried(async move {
             let _open = open;
             while channel.client().ready().await.is_ok() {
                 match channel.hangup(cause.clone()).await {
@@ -80,6 +81,6 @@ impl Drop for HangupGuard {
                     Ok(()) => return,
                 }
             }
-        });
+        }));
     }
 }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use genesis_client::observe::carried;
 use genesis_client::{Client, JobResult};
 use genesis_proto::HangupCause;
 use tokio::runtime::Handle;
@@ -217,9 +218,9 @@ impl Drop for Guard {
             return;
         };
         let open = client.keep_open();
-        handle.spawn(async move {
+        handle.spawn(carried(async move {
             kill_surely(&client, &uuid, &cause).await;
             drop(open);
-        });
+        }));
     }
 }
