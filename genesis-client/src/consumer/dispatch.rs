@@ -100,20 +100,24 @@ impl Dispatcher {
     }
 
     /// Runs until the stream ends or `stop` says so, and then until what is queued is handled.
-    pub(super) async fn run(mut self, mut stream: EventStream, mut stop: oneshot::Receiver<()>) {
+    pub(super) async fn run(
+        mut self,
+        mut stream: EventStream,
+        mut stop: oneshot::Receiver<observe::Operation>,
+    ) {
         let mut at_once = 0;
-        loop {
+        let stopped = loop {
             self.launch();
             tokio::select! {
                 // when only the handle was dropped, the task is aborted
-                _ = &mut stop => break,
+                stopped = &mut stop => break stopped.ok(),
                 Some(joined) = self.tasks.join_next_with_id() => self.on_joined(joined),
                 item = stream.next() => match item {
                     Some(item) => {
                         self.on_item(item);
                         at_once += 1;
                     }
-                    None => break,
+                    None => break None,
                 },
             }
             if at_once >= ITEMS_AT_ONCE {
@@ -121,12 +125,12 @@ impl Dispatcher {
                 self.launch();
                 tokio::task::yield_now().await;
             }
-        }
+        };
         while let Some(item) = stream.try_next() {
             self.on_item(item);
         }
         drop(stream);
-        let observed = self.observe.operation("consumer.stop", None);
+        let observed = stopped.unwrap_or_else(|| self.observe.operation("consumer.stop", None));
         self.drain().await;
         observed.succeeded();
     }

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::dispatch::Dispatcher;
 use crate::client::Client;
+use crate::observe;
 use crate::subscription::EventStream;
 
 macro_rules! counters {
@@ -88,7 +89,7 @@ pub(super) fn add(counter: &AtomicU64, count: u64) {
 pub struct RunningConsumer {
     client: Client,
     counters: Arc<Counters>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<oneshot::Sender<observe::Operation>>,
     ended: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
@@ -124,8 +125,11 @@ impl RunningConsumer {
     /// Dropping the future stops the consumer at once.
     pub async fn stop(mut self) -> ConsumerStats {
         if let Some(stop) = self.stop.take() {
-            // its task being gone means that it has stopped already
-            let _ = stop.send(());
+            // the end is a child of what is current here; its task being gone means that it has
+            // stopped already
+            if !stop.is_closed() {
+                let _ = stop.send(self.client.observe().operation("consumer.stop", None));
+            }
         }
         self.ended().await;
         self.stats()
