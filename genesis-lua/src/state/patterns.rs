@@ -263,18 +263,120 @@ fn expand<C: Fn() -> Result<()>>(
         match bytes.next() {
             Some(b'%') => built.push(b'%'),
             Some(b'0') => built.extend_from_slice(&subject[from..to]),
-            Some(digit @ b'1'..=b'9') => match matcher.value(usize::from(digit - b'1'), from, to) {
-                Ok(Captured::Position(place)) => {
-                    built.extend_from_slice(place.to_string().as_bytes());
+            Some(digit @ b'1'..=b'9') => {
+                match matcher.value(usize::from(digit - b'1'), from, to)? {
+                    Captured::Position(place) => {
+                        built.extend_from_slice(place.to_string().as_bytes());
+                    }
+                    Captured::Range(from, to) => built.extend_from_slice(&subject[from..to]),
                 }
-                Ok(Captured::Range(from, to)) => built.extend_from_slice(&subject[from..to]),
-                Err(Error::RuntimeError(text)) if text.starts_with("invalid capture") => {
-                    return Err(Error::runtime(format!("{text} in replacement string")));
-                }
-                Err(error) => return Err(error),
-            },
+            }
             _ => return Err(Error::runtime("invalid use of '%' in replacement string")),
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Calls one of the four and writes everything that it gives into one text.
+    const CALL: &str = r##"
+        local name, s, p, extra, init = ...
+        local function told(...)
+          local parts = { ... }
+          for i = 1, select("#", ...) do parts[i] = math.type(parts[i]) and ("<" .. parts[i] .. ">") or tostring(parts[i]) end
+          return table.concat(parts, "|")
+        end
+        local function all()
+          if name == "find" then return told(string.find(s, p, init)) end
+          if name == "plain" then return told(string.find(s, p, init, true)) end
+          if name == "match" then return told(string.match(s, p, init)) end
+          if name == "gsub" then return told(string.gsub(s, p, extra, init)) end
+          if name == "gsub table" then return told(string.gsub(s, p, { a = "A", b = 1, ["1"] = false })) end
+          if name == "gsub function" then
+            local calls = {}
+            local s, n = string.gsub(s, p, function(...) calls[#calls + 1] = told(...) if #calls % 2 == 0 then return #calls end end)
+            return told(s, n, table.concat(calls, ";"))
+          end
+          local found = {}
+          for a, b, c in string.gmatch(s, p, init) do found[#found + 1] = told(a, b, c) end
+          return table.concat(found, ";")
+        end
+        local ok, e = pcall(all)
+        return (ok and "" or "error: ") .. tostring(e)
+    "##;
+
+    fn told(lua: &Lua, arguments: &(String, Vec<u8>, Vec<u8>, Vec<u8>, Option<i64>)) -> String {
+        let (name, s, p, extra, init) = arguments;
+        let text = |bytes: &Vec<u8>| lua.create_string(bytes).unwrap();
+        let given = (name.as_str(), text(s), text(p), text(extra), *init);
+        let told: LuaString = lua.load(CALL).call(given).unwrap();
+        let told = told.to_string_lossy();
+        // where it stands and what Rust puts around it is not compared
+        match told.strip_prefix("error: ") {
+            None => told,
+            Some(error) => {
+                let error = error.lines().next().unwrap_or_default();
+                let words = [
+                    "malformed",
+                    "unfinished",
+                    "invalid",
+                    "missing",
+                    "pattern too",
+                    "too many",
+                ];
+                let at = words.iter().filter_map(|word| error.find(word)).min();
+                format!("error: {}", &error[at.unwrap_or(0)..])
+            }
+        }
+    }
+
+    fn bounded() -> Lua {
+        let lua = Lua::new();
+        install(&lua, &Clock::new(Duration::from_secs(60)), 1 << 24).unwrap();
+        lua
+    }
+
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        let words: Vec<&[u8]> = vec![
+            b"a", b"b", b"1", b".", b"%a", b"%d", b"%s", b"%S", b"%w", b"%p", b"%x", b"%c", b"%g",
+            b"%u", b"%l", b"%%", b"%.", b"[ab]", b"[^ab]", b"[a-z]", b"[%d_]", b"[]]", b"[^]]",
+            b"[a-]", b"[%-a]", b"*", b"+", b"-", b"?", b"(", b")", b"()", b"(a)", b"(.-)",
+            b"(%w*)", b"%1", b"%2", b"%b()", b"%bab", b"%f[%w]", b"%f[^a]", b"^", b"$", b"%", b"[",
+            b"%b", b"%f", b"\0", b"\xff", b"%0", b"%z",
+        ];
+        prop::sample::select(words).prop_map(<[u8]>::to_vec)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_bounded_functions_do_as_the_originals(
+            name in prop::sample::select(vec![
+                "find", "plain", "match", "gmatch", "gsub", "gsub table", "gsub function",
+            ]),
+            subject in prop::collection::vec(prop::sample::select(b"aab1 ()_%.-\0\xff\x0bZ".to_vec()), 0..14),
+            pattern in prop::collection::vec(piece(), 0..7),
+            replacement in prop::sample::select(vec![
+                "", "x", "%0", "%1", "%2", "%%", "%", "<%0|%1>", "%a",
+            ]),
+            init in prop::option::of(-16..16_i64),
+        ) {
+            let arguments = (
+                name.to_owned(),
+                subject,
+                pattern.concat(),
+                replacement.as_bytes().to_vec(),
+                init,
+            );
+            prop_assert_eq!(told(&bounded(), &arguments), told(&Lua::new(), &arguments));
+        }
+    }
 }

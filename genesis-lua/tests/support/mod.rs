@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use genesis_channel::Channel;
 use genesis_lua::client::{Client, Inbound, Session};
 use genesis_lua::{App, Live, Options, Runtime};
 use genesis_sim::Sim;
@@ -173,6 +174,28 @@ impl Stage {
 
     /// A call over a socket of this mode, with these variables.
     pub async fn call_in(&self, mode: &str, variables: &str) -> (String, JoinHandle<()>) {
+        let (uuid, session) = self.session(mode, variables).await;
+        let handler = self.runtime.outbound(&self.live);
+        let task = tokio::spawn(async move { handler(session).await.unwrap() });
+        (uuid, task)
+    }
+
+    /// A call that is followed to its end, and no more.
+    pub async fn call_without_script(&self) -> (String, JoinHandle<()>) {
+        let (uuid, session) = self.session("async full", "").await;
+        let channel = Channel::from_session(&session).await.unwrap();
+        channel.answer().await.unwrap().complete().await.unwrap();
+        channel.set_variable("a", "b").await.unwrap();
+        let mut digits = channel.digits();
+        let task = tokio::spawn(async move {
+            digits.next().await;
+            drop(session);
+        });
+        (uuid, task)
+    }
+
+    /// A call that the switch hands over.
+    async fn session(&self, mode: &str, variables: &str) -> (String, Session) {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let address = format!("app:{number}");
@@ -184,10 +207,22 @@ impl Stage {
             .unwrap_or_else(|| panic!("{answer}"));
         let io = soon(arrivals.accept()).await.unwrap();
         let session = Session::over(io, genesis_lua::client::Options::default());
-        let session = soon(session).await.unwrap();
-        let handler = self.runtime.outbound(&self.live);
-        let task = tokio::spawn(async move { handler(session).await.unwrap() });
-        (uuid.trim().to_owned(), task)
+        (uuid.trim().to_owned(), soon(session).await.unwrap())
+    }
+
+    /// The log line with this text of this call, once it is there.
+    pub async fn line_of(&self, uuid: &str, text: &str) -> Line {
+        soon(async {
+            loop {
+                let lines = self.lines();
+                let mut found = lines.iter().filter(|line| line.unique_id == uuid);
+                if let Some(line) = found.find(|line| line.text.contains(text)) {
+                    return line.clone();
+                }
+                self.line_after(lines.len()).await;
+            }
+        })
+        .await
     }
 
     /// One call, to the end of its script.
