@@ -4,6 +4,7 @@
 
 mod support;
 
+use genesis_lua::client::Session;
 use support::{Stage, soon};
 
 /// Runs a script whose assertions must hold.
@@ -330,6 +331,8 @@ async fn a_script_calls_out_and_connects() {
         other:waitForAnswer(session)
         assert(other:setAutoHangup(false) == 0)
         other_uuid = other.uuid
+        local leaves = freeswitch.Session("sim/answer")
+        freeswitch.consoleLog("info", "leaves: " .. leaves.uuid)
         freeswitch.consoleLog("info", "stays: " .. other.uuid)
         "##,
     )
@@ -337,6 +340,38 @@ async fn a_script_calls_out_and_connects() {
     let line = stage.line("stays: ").await;
     let uuid = line.text.rsplit(' ').next().unwrap();
     assert!(stage.sim.switch().has_channel(uuid), "{uuid}");
+    let line = stage.line("leaves: ").await;
+    let uuid = line.text.rsplit(' ').next().unwrap();
+    stage.event("CHANNEL_HANGUP", "Unique-ID", uuid).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callback_parts_two_that_are_bridged() {
+    let stage = Stage::new(
+        r##"
+        function on_input(s, kind, input)
+          assert(s:bridged() and other:bridged() and input.digit == "*")
+          return "break"
+        end
+        session:answer()
+        other = freeswitch.Session("sim/answer", session)
+        session:setInputCallback("on_input")
+        freeswitch.consoleLog("info", "bridging")
+        freeswitch.bridge(session, other)
+        assert(session:ready() and other:ready() and not session:bridged() and not other:bridged())
+        assert(other:streamFile("short.wav") == 1 and session:streamFile("short.wav") == 1)
+        assert(session:getVariable("park_after_bridge") == nil)
+        "##,
+    )
+    .await;
+    stage
+        .during(|uuid| async {
+            let uuid = uuid;
+            stage.event("CHANNEL_BRIDGE", "Unique-ID", &uuid).await;
+            stage.press(&uuid, "*").await;
+        })
+        .await;
+    assert_eq!(stage.runtime.stats().callbacks_failed, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -439,6 +474,7 @@ async fn what_is_missing_says_so_and_typos_get_the_nearest_name() {
         fails(function() session:steamFile("x") end,
           "attempt to call a nil value (method 'steamFile'); did you mean streamFile?")
         fails(function() session:getvariable("x") end, "did you mean getVariable?")
+        fails(function() freeswitch.Evnt("x") end, "(field 'Evnt'); did you mean Event?")
         fails(function() freeswitch.consolelog("x", "y") end, "did you mean consoleLog?")
         fails(function() session:makeCoffee() end, "attempt to call a nil value (method 'makeCoffee')")
         assert(session.makeCoffee == nil)
@@ -473,6 +509,22 @@ async fn at_the_end_of_the_script_the_dialplan_goes_on_or_the_call_is_hung_up() 
     let stage = Stage::new("session:answer() session:setAutoHangup(true)").await;
     let uuid = stage.run().await;
     stage.event("CHANNEL_HANGUP", "Unique-ID", &uuid).await;
+    // the next action of the dialplan runs
+    let stage = Stage::new("session:answer()").await;
+    let mut arrivals = stage.sim.listen_in_memory("after:1");
+    let line = "null/1 'socket:after:1 async full,playback:music.wav' inline";
+    let answer = stage.api("originate", line).await;
+    let uuid = answer.strip_prefix("+OK ").unwrap().trim();
+    let io = soon(arrivals.accept()).await.unwrap();
+    let session = Session::over(io, genesis_lua::client::Options::default());
+    let session = soon(session).await.unwrap();
+    soon(stage.runtime.outbound(&stage.live)(session))
+        .await
+        .unwrap();
+    let of = stage
+        .event("PLAYBACK_START", "Playback-File-Path", "music.wav")
+        .await;
+    assert_eq!(of, uuid);
     // a socket that is not async, and one that is not full
     for mode in ["full", "async", ""] {
         let stage = Stage::new(

@@ -9,10 +9,19 @@ local SHOWN = {
   JSON = "freeswitch.JSON():%s", Stream = "freeswitch.Stream():%s",
 }
 
+-- Loads a part, once.
+local loaded = {}
+function m.load(part)
+  if loaded[part] then return end
+  loaded[part] = true
+  m.run_part(part)
+end
+
 -- The metatable of a class: its methods, what mod_lua has and Genesis has not, and the nearest name
--- of a typo. What is not supported is a function that fails, so that it can be asked for.
-function m.class(class, methods, field)
-  local absent, shown = m.absent[class] or {}, SHOWN[class]
+-- of a typo. What is not supported is a function that fails, so that it can be asked for. `part` says
+-- where more methods are.
+function m.class(class, methods, field, part)
+  local shown = SHOWN[class]
   return {
     __name = "freeswitch." .. class,
     __index = function(object, key)
@@ -20,7 +29,12 @@ function m.class(class, methods, field)
       if method ~= nil then return method end
       local value = field and field(object, key)
       if value ~= nil then return value end
-      local instead = absent[key]
+      local more = part and part(key)
+      if more then
+        m.load(more)
+        if methods[key] ~= nil then return methods[key] end
+      end
+      local instead = type(key) == "string" and m.instead(class, key)
       if instead then
         return function()
           error(shown:format(key) .. " is not supported: " .. instead .. "; see docs/mod_lua.md", 2)

@@ -30,7 +30,7 @@ function m.copy_event(event)
   return make(e.name, table.move(e.headers, 1, #e.headers, 1, {}), e.body)
 end
 
-function m.new_event(name, subclass)
+function m.functions.Event(name, subclass)
   name = m.text("Event::Event", 1, name)
   subclass = m.text("Event::Event", 2, subclass)
   if (name or ""):lower() == "json" and subclass and subclass ~= "" then
@@ -175,7 +175,7 @@ end
 -- Consumers.
 local consumers = setmetatable({}, { __mode = "k" })
 
-function m.new_consumer(name, subclass, length)
+function m.functions.EventConsumer(name, subclass, length)
   local consumer = setmetatable({}, consumer_meta)
   consumers[consumer] = { length = m.number("EventConsumer::EventConsumer", 3, length, 5000) }
   if name and name ~= "" then consumer:bind(name, subclass) end

@@ -1,8 +1,19 @@
 -- `freeswitch`: what belongs to no call.
 local m = ...
-local functions, API, JSON, Stream = {}, {}, {}, {}
-local api_meta, json_meta, stream_meta = m.class("API", API), m.class("JSON", JSON), m.class("Stream", Stream)
-freeswitch = setmetatable({}, m.class("freeswitch", functions))
+local functions = {}
+m.functions = functions
+
+-- What most scripts do not need is loaded by its name.
+local PARTS = {
+  Event = "event", EventConsumer = "event", API = "classes", JSON = "classes", Stream = "classes",
+  DTMF = "classes",
+}
+freeswitch = setmetatable({}, m.class("freeswitch", functions, nil, function(key)
+  if PARTS[key] then return PARTS[key] end
+  -- a typo: the nearest name may be in any part
+  m.load("event")
+  return "classes"
+end))
 
 function functions.consoleLog(level, text)
   m.console(m.text("consoleLog", 1, level), m.text("consoleLog", 2, text))
@@ -42,7 +53,8 @@ function functions.Session(dial, caller)
   dial = m.text("Session::Session", 1, dial)
   if not dial then return m.session() end
   if not dial:find("/", 1, true) then
-    local leg = m.attach(dial)
+    local known = _G[dial] and m.states[_G[dial]]
+    local leg = known and known.leg or m.attach(dial)
     if leg then return m.session(leg) end
   end
   local session = m.session(nil, "DESTINATION_OUT_OF_ORDER")
@@ -66,7 +78,9 @@ function functions.bridge(first, second)
   m.set_variable(b.leg, "park_after_bridge", "true")
   local running, why = m.bridge(a.leg, b.leg)
   if running then
+    a.is_bridged, b.is_bridged = true, true
     m.wait(a, running, nil, { stop = "uuid_park" })
+    a.is_bridged, b.is_bridged = nil, nil
     m.take(a.leg)
     m.take(b.leg)
   elseif why ~= "over" then
@@ -77,90 +91,6 @@ function functions.bridge(first, second)
   end
   m.hook(a)
 end
-
--- APIs.
-function functions.API() return setmetatable({}, api_meta) end
-
-local function api(command, argument)
-  if not command or command == "" then
-    m.log(1, "No application specified")
-    return "-ERR No application specified"
-  end
-  if argument and argument ~= "" then command = command .. " " .. argument end
-  local text, why = m.api(nil, command)
-  if not text and why ~= "over" then m.log(1, command .. ": " .. tostring(why)) end
-  return text or ""
-end
-
-function API:execute(command, argument)
-  return api(m.text("API::execute", 2, command), m.text("API::execute", 3, argument))
-end
-
-function API:executeString(command)
-  return api(m.text("API::executeString", 2, command))
-end
-
-function API:getTime() return tostring(m.epoch()) end
-
-functions.Event, functions.EventConsumer = m.new_event, m.new_consumer
-
-function functions.DTMF(digit, duration)
-  duration = m.number("DTMF::DTMF", 2, duration, 2000)
-  return { digit = (m.text("DTMF::DTMF", 1, digit) or ""):sub(1, 1), duration = duration ~= 0 and duration or 2000 }
-end
-
--- A text that grows.
-local streams = setmetatable({}, { __mode = "k" })
-function functions.Stream()
-  local stream = setmetatable({}, stream_meta)
-  streams[stream] = {}
-  return stream
-end
-
-function Stream:write(text)
-  table.insert(streams[self], m.text("Stream::write", 2, text) or "")
-end
-
-function Stream:raw_write(text, length)
-  text = m.text("Stream::raw_write", 2, text) or ""
-  table.insert(streams[self], text:sub(1, m.number("Stream::raw_write", 3, length, #text)))
-end
-
-function Stream:get_data() return table.concat(streams[self]) end
-function Stream:read() return nil, 0 end
-
--- JSON.
-local settings = setmetatable({}, { __mode = "k" })
-function functions.JSON()
-  local json = setmetatable({}, json_meta)
-  settings[json] = { empty_is_object = true, unformatted = false }
-  return json
-end
-
-function JSON:encode(table)
-  local s = settings[self]
-  if type(table) ~= "table" then
-    error(("bad argument #2 to 'encode' (table expected, got %s)"):format(type(table)), 2)
-  end
-  return m.json_encode(table, s.empty_is_object, s.unformatted)
-end
-
-function JSON:decode(text)
-  text = m.text("JSON::decode", 2, text)
-  return text and m.json_decode(text)
-end
-
-function JSON:execute2(command)
-  if type(command) == "table" then command = m.json_encode(command, settings[self].empty_is_object, true) end
-  return api("json", m.text("JSON::execute2", 2, command))
-end
-
-function JSON:execute(command)
-  return m.json_decode(JSON.execute2(self, command))
-end
-
-function JSON:encode_empty_table_as_object(flag) settings[self].empty_is_object = flag and true or false end
-function JSON:return_unformatted_json(flag) settings[self].unformatted = flag and true or false end
 
 -- Runs when the file has: the dialplan goes on with the call, unless it is to be hung up.
 return function()

@@ -11,7 +11,7 @@ mod support;
 
 use genesis_client::Session;
 use mlua::chunk::ChunkMode;
-use mlua::{Function, Lua, LuaString, Result, Table, Value};
+use mlua::{Function, Lua, LuaString, Result, Value};
 
 use crate::api::LuaSession;
 use crate::api::failure::Failure;
@@ -43,18 +43,22 @@ pub(crate) const OPERATIONS: &[(&str, Begin)] = &[
 ];
 
 /// The methods, in the order in which they are run.
-const PARTS: &[&str] = &[
-    include_str!("core.lua"),
-    include_str!("session.lua"),
-    include_str!("media.lua"),
-    include_str!("event.lua"),
-    include_str!("freeswitch.lua"),
+const PARTS: &[(&str, &str)] = &[
+    ("core", include_str!("core.lua")),
+    ("session", include_str!("session.lua")),
+    ("freeswitch", include_str!("freeswitch.lua")),
+    ("media", include_str!("media.lua")),
+    ("event", include_str!("event.lua")),
+    ("classes", include_str!("classes.lua")),
 ];
+
+/// So many of them are run at the start, the others when they are needed.
+const AT_START: usize = 3;
 
 /// The methods as bytecode, without the names of their lines, which no script needs to see.
 pub(crate) fn compile() -> Result<Vec<Vec<u8>>> {
     let lua = Lua::new();
-    let compiled = PARTS.iter().map(|source| {
+    let compiled = PARTS.iter().map(|(_, source)| {
         let chunk = lua.load(*source).set_name("=genesis mod_lua");
         Ok(chunk.into_function()?.dump(true))
     });
@@ -99,23 +103,23 @@ pub(crate) fn install(state: &State, session: &LuaSession) -> Result<()> {
         Ok(())
     };
     native.raw_set("failed", lua.create_function(failed)?)?;
-    let absent = lua.create_table()?;
-    for (class, name, instead) in support::ABSENT {
-        let of_class: Table = match absent.raw_get(*class)? {
-            Value::Table(table) => table,
-            _ => {
-                let table = lua.create_table()?;
-                absent.raw_set(*class, &table)?;
-                table
+    native.raw_set("instead", lua.create_function(support::instead)?)?;
+    let (of_part, shared) = (context.code().clone(), native.clone());
+    let run_part = move |lua: &Lua, name: String| {
+        let at = PARTS.iter().position(|(part, _)| *part == name);
+        match at.and_then(|at| of_part.modlua.get(at)) {
+            Some(bytecode) => {
+                let chunk = lua.load(&**bytecode).set_mode(ChunkMode::Binary);
+                chunk.call::<()>(&shared)
             }
-        };
-        of_class.raw_set(*name, *instead)?;
-    }
-    native.raw_set("absent", absent)?;
+            None => Ok(()),
+        }
+    };
+    native.raw_set("run_part", lua.create_function(run_part)?)?;
     native.raw_set("leg", Leg::own(session))?;
     native.raw_set("script", context.code().name())?;
     let mut finish = None;
-    for bytecode in &context.code().modlua {
+    for bytecode in context.code().modlua.iter().take(AT_START) {
         let chunk = lua.load(&**bytecode).set_mode(ChunkMode::Binary);
         finish = chunk.call(&native)?;
     }

@@ -21,7 +21,7 @@ local meta = m.class("session", methods, function(self, key)
   if not s then return nil end
   if key == "allocated" then return s.leg and 1 or 0 end
   return FIELDS[key] and s[FIELDS[key]]
-end)
+end, function() return "media" end)
 meta.__close = function(self) methods.destroy(self) end
 
 -- A session with a leg, or with none and the cause why.
@@ -75,7 +75,8 @@ end
 function methods:bridged()
   local s = enter(self, "bridged")
   if not s or is_over(s) then return false end
-  return m.get_variable(s.leg, "signal_bond") ~= nil
+  -- the switch has this variable only while two are bridged
+  return s.is_bridged or m.get_variable(s.leg, "bridge_to") ~= nil
 end
 
 function methods:hangup(cause)
@@ -247,6 +248,7 @@ end
 
 function methods:sendEvent(event)
   local s = enter(self, "sendEvent")
+  m.load("event")
   if s then table.insert(s.events, m.copy_event(event)) end
 end
 

@@ -73,6 +73,13 @@ pub(super) const ABSENT: &[(&str, &str, &str)] = &[
     ("Event", "chat_send", CHAT),
 ];
 
+/// What to use instead of what is not supported; nil for other names.
+pub(super) fn instead(_: &Lua, (class, name): (String, String)) -> Result<Option<&'static str>> {
+    let mut absent = ABSENT.iter();
+    let found = absent.find(|(of, absent, _)| *of == class && *absent == name);
+    Ok(found.map(|(_, _, instead)| *instead))
+}
+
 /// The name in a table that is nearest to a mistyped one.
 pub(super) fn nearest(_: &Lua, (name, names): (String, Table)) -> Result<Option<String>> {
     let mut best: Option<(usize, String)> = None;
