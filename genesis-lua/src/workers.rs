@@ -99,14 +99,15 @@ impl Worker {
             .name(format!("genesis-lua-{number}"))
             .spawn(move || {
                 let local = LocalSet::new();
+                let caller = io.clone();
                 local.block_on(&runtime, async move {
                     // timers and what drops start belong to the caller's runtime
-                    let _io = io.enter();
+                    let _io = caller.enter();
                     while let Some(job) = queue.recv().await {
                         job();
                     }
                 });
-                let _io = runtime.enter();
+                let _io = io.enter();
                 drop(local);
             })?;
         Ok(Self {

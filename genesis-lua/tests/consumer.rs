@@ -43,7 +43,7 @@ async fn events_are_read_as_tables_and_filtered() {
     let stats = soon(running.stop()).await;
     assert_eq!(stats.failed, 0, "{:#?}", stage.lines());
     assert!(stats.succeeded > 10);
-    assert_eq!(stage.runtime.stats().states, 0);
+    stage.no_states().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

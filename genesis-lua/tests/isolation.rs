@@ -268,5 +268,28 @@ async fn a_script_that_goes_on_after_its_call_is_stopped() {
         line.text.contains("had not ended 50ms after its call"),
         "{line:#?}"
     );
-    assert_eq!(stage.runtime.stats().states, 0);
+    stage.no_states().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_runs_when_a_script_is_dropped_is_stopped_too() {
+    let mut options = options();
+    options.threads = 1;
+    options.grace = Duration::from_millis(50);
+    let source = "genesis.outbound(function(session)
+        if session:variable('quiet') then return genesis.log.info('next') end
+        local forever = function() while true do pcall(function() while true do end end) end end
+        local kept <close> = setmetatable({}, { __close = forever })
+        genesis.span('inner', function()
+          local kept <close> = setmetatable({}, { __close = forever })
+          session.channel:hangup()
+          genesis.sleep(3600)
+        end)
+      end)";
+    let stage = Stage::with(source, options).await;
+    let line = stage.fails().await;
+    assert!(line.text.contains("had not ended 50ms after its call"), "{line:#?}");
+    let (_, task) = stage.call_in("async full", "quiet=yes").await;
+    soon(task).await.unwrap();
+    stage.line("next").await;
 }

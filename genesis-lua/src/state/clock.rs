@@ -122,17 +122,20 @@ impl Clock {
 }
 
 /// A piece of a script at work: its time counts from one pause to the next.
+///
+/// When it is dropped at a pause, its `__close` handlers run: their time counts too.
 #[derive(Debug)]
 pub(crate) struct Timed<F> {
     clock: Clock,
-    work: F,
+    /// `None` while it is dropped.
+    work: Option<F>,
 }
 
 impl<F> Timed<F> {
     pub(crate) fn new(clock: &Clock, work: F) -> Self {
         Self {
             clock: clock.clone(),
-            work,
+            work: Some(work),
         }
     }
 }
@@ -143,11 +146,22 @@ impl<F: Future + Unpin> Future for Timed<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.clock.begin();
-        let polled = Pin::new(&mut self.work).poll(context);
+        let polled = match &mut self.work {
+            Some(work) => Pin::new(work).poll(context),
+            None => Poll::Pending,
+        };
         // also when an inner coroutine was stopped and the outer one reached its next pause
         match (self.clock.end(), polled) {
             (Some(place), _) => Poll::Ready(Err(place)),
             (None, polled) => polled.map(Ok),
         }
+    }
+}
+
+impl<F> Drop for Timed<F> {
+    fn drop(&mut self) {
+        self.clock.begin();
+        drop(self.work.take());
+        self.clock.end();
     }
 }

@@ -248,6 +248,16 @@ impl Stage {
         line
     }
 
+    /// Waits until every state is gone: the threads drop them after what they ran is told.
+    pub async fn no_states(&self) {
+        soon(async {
+            while self.runtime.stats().states > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// What was logged of this application.
     pub fn lines(&self) -> Vec<Line> {
         let lines = log().lines.lock().unwrap();
