@@ -161,6 +161,8 @@ fn application_of(event: &Event, name: &[u8]) -> Option<String> {
         "Application"
     } else if name.eq_ignore_ascii_case(b"variable_current_application_data") {
         "variable_current_application"
+    } else if name.eq_ignore_ascii_case(b"execute-app-arg") {
+        "execute-app-name"
     } else {
         return None;
     };
@@ -280,6 +282,8 @@ mod tests {
             ("variable_sip_auth_password", "hunter2"),
             ("Application", "conference"),
             ("Application-Data", "3001@default+hunter2"),
+            ("execute-app-name", "conference"),
+            ("execute-app-arg", "3001@default+hunter2"),
             ("variable_current_application", "conference"),
             (
                 "variable_current_application_data",

@@ -65,11 +65,11 @@ impl Secrets {
     pub(crate) fn masked<'a>(&self, value: &'a str) -> Cow<'a, str> {
         let bytes = value.as_bytes();
         // most values are one word: nothing in them is set to anything
-        if !bytes.iter().any(|&byte| is_gap(byte)) {
+        if !bytes.iter().any(|&byte| is_gap(byte) || byte == b'(') {
             return Cow::Borrowed(value);
         }
         if !self.stems.are_in(bytes) {
-            return without_userinfo(Cow::Borrowed(value));
+            return without_places(Cow::Borrowed(value));
         }
         let mut out = String::new();
         let mut kept = 0;
@@ -112,7 +112,7 @@ impl Secrets {
             out.push_str(&value[kept..]);
             Cow::Owned(out)
         };
-        without_userinfo(masked)
+        without_places(masked)
     }
 
     /// The data of an application: [`masked`](Self::masked), and the PIN of a conference.
@@ -160,6 +160,50 @@ fn secret_end(bytes: &[u8], start: usize, before: u8, depth: usize) -> usize {
         at += if byte == b'\\' { 2 } else { 1 };
     }
     bytes.len()
+}
+
+/// Masks what is a secret by the place where it stands.
+fn without_places(value: Cow<'_, str>) -> Cow<'_, str> {
+    without_pins(without_userinfo(value))
+}
+
+/// Masks the PIN where the application `conference` stands with its data, as in
+/// `&conference(NAME@PROFILE+PIN+flags{...})` and `conference::NAME+PIN`.
+fn without_pins(value: Cow<'_, str>) -> Cow<'_, str> {
+    const CONFERENCE: &str = "conference";
+    if !value.contains('+') {
+        return value;
+    }
+    let mut rest = &*value;
+    let mut out = String::new();
+    let mut changed = false;
+    while let Some(found) = rest.find(CONFERENCE) {
+        let (before, after) = rest.split_at(found + CONFERENCE.len());
+        out.push_str(before);
+        rest = after;
+        let data = after.trim_start_matches(['(', ':', ' ', '=']);
+        if data.len() == after.len() {
+            continue;
+        }
+        let end = data.find(|c: char| c.is_whitespace() || matches!(c, ')' | ',' | '\'' | '"'));
+        let Some((room, pin)) = data[..end.unwrap_or(data.len())].split_once('+') else {
+            continue;
+        };
+        if pin.starts_with("flags{") {
+            continue;
+        }
+        let pin = pin.find('+').map_or(pin, |end| &pin[..end]);
+        let start = after.len() - data.len() + room.len() + 1;
+        out.push_str(&after[..start]);
+        out.push_str(MASK);
+        changed = true;
+        rest = &after[start + pin.len()..];
+    }
+    if !changed {
+        return value;
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 /// Masks the password of `scheme://user:password@host` and `sip:user:password@host`.
@@ -310,6 +354,15 @@ mod tests {
                 "{n_pin=hunter2}http://a:hunter2@h",
                 "{n_pin=***}http://a:***@h",
             ),
+            (
+                "user/1 &conference(3001@default+1234+flags{mute})",
+                "user/1 &conference(3001@default+***+flags{mute})",
+            ),
+            ("&conference(3001+1234)", "&conference(3001+***)"),
+            (
+                "conference::3001@x+1234 aleg",
+                "conference::3001@x+*** aleg",
+            ),
         ];
         for (value, expected) in cases {
             assert_eq!(secrets().masked(value), expected);
@@ -321,6 +374,9 @@ mod tests {
             "http://host:80/a@b",
             "password",
             "1:2:att_xfer:0@127.0.0.1/9@h",
+            "+49 30 conference",
+            "&conference(3001+flags{mute})",
+            "my conference+1",
         ] {
             assert_eq!(secrets().masked(value), value);
         }
