@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanRef, Status, TraceContextExt};
+use opentelemetry::{KeyValue, Value};
 
 use super::operation::Under;
 use crate::metering::Labels;
@@ -44,6 +44,20 @@ impl Outcome<'_> {
     }
 }
 
+/// What an attribute is that a span always has, of an operation that was given up before it could
+/// say so.
+fn unsaid(attribute: &str, outcome: &Outcome<'_>, took: Duration) -> Option<Value> {
+    Some(match attribute {
+        "channel.other_uuid" | "channel.state" | "channel.uuid" | "command.reply" => "".into(),
+        "channel.answer.duration" | "ring_group.duration" => took.as_secs_f64().into(),
+        "channel.answer.success" | "channel.bridge.success" => false.into(),
+        "queue.depth" => 0.into(),
+        "ring_group.result" => "error".into(),
+        "wait.result" => outcome.error()?.into(),
+        _ => return None,
+    })
+}
+
 impl Under {
     /// Whether all labels are there that the beginning needs, and it was not fed yet.
     pub(super) fn can_begin(&self) -> bool {
@@ -79,7 +93,7 @@ impl Under {
         if let Some(context) = self.context.take() {
             let span = context.span();
             if self.recording {
-                self.describe(&span, outcome);
+                self.describe(&span, outcome, took);
             }
             // whoever has a clone of the context keeps the span no longer than this
             span.end();
@@ -90,10 +104,14 @@ impl Under {
         self.ends(outcome, took);
     }
 
-    fn describe(&self, span: &SpanRef<'_>, outcome: &Outcome<'_>) {
-        let no_reply = !self.replied.load(Ordering::Relaxed);
-        if self.span.always.contains(&"command.reply") && no_reply {
-            span.set_attribute(KeyValue::new("command.reply", ""));
+    fn describe(&self, span: &SpanRef<'_>, outcome: &Outcome<'_>, took: Duration) {
+        let given = self.given.load(Ordering::Relaxed);
+        for (at, attribute) in self.span.always.iter().enumerate() {
+            if given & (1 << at) == 0
+                && let Some(value) = unsaid(attribute, outcome, took)
+            {
+                span.set_attribute(KeyValue::new(*attribute, value));
+            }
         }
         let Some(kind) = outcome.error() else {
             return;

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::Either;
@@ -47,9 +47,19 @@ pub(super) struct Under {
     pub(super) labels: Given,
     /// The reply is a secret.
     hidden: bool,
-    pub(super) replied: AtomicBool,
+    /// Which of the attributes that it always has it was given, by their places.
+    pub(super) given: AtomicU32,
     /// What is fed at the beginning was fed.
     pub(super) begun: bool,
+}
+
+impl Under {
+    /// The span has this attribute from now on.
+    fn has_now(&self, attribute: &str) {
+        if let Some(at) = self.span.always.iter().position(|it| *it == attribute) {
+            self.given.fetch_or(1 << at, Ordering::Relaxed);
+        }
+    }
 }
 
 /// How an operation begins.
@@ -135,7 +145,7 @@ impl Operation {
             limit: start.limit,
             labels: start.labels,
             hidden: false,
-            replied: AtomicBool::new(false),
+            given: AtomicU32::new(0),
             begun: false,
         };
         Self {
@@ -213,6 +223,7 @@ impl Operation {
         debug_assert!(allowed, "{} has no attribute {name}", under.span.name);
         if let (true, Some(context)) = (allowed, &under.context) {
             let value = value(under.connection.telemetry());
+            under.has_now(name);
             context.span().set_attribute(KeyValue::new(name, value));
         }
     }
@@ -303,7 +314,7 @@ impl Operation {
         let shown = if under.hidden { MASK } else { text.trim_end() };
         let shown = under.connection.telemetry().shown(shown);
         if under.span.always.contains(&"command.reply") {
-            under.replied.store(true, Ordering::Relaxed);
+            under.has_now("command.reply");
             let reply = KeyValue::new("command.reply", String::from(&*shown));
             context.span().set_attribute(reply);
         }
