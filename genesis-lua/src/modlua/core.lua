@@ -207,16 +207,11 @@ function m.run(s, application, argument, options)
   options = options or {}
   m.hook(s)
   if m.is_over(s) then return "over" end
-  local running, why = m.start(s.leg, application, argument)
+  local running, why = m.start(s.leg, application, argument, options.variable, options.eats)
   if not running then
     if why ~= "over" then m.log(1, application .. ": " .. tostring(why)) end
     m.hook(s)
     return why == "over" and "over" or "error"
-  end
-  if options.eats then
-    -- what was pressed before is for the application, as if it had waited in the switch's queue
-    local ahead = m.take(s.leg)
-    if ahead ~= "" then m.api(s.leg, "uuid_recv_dtmf " .. s.uuid .. " " .. ahead) end
   end
   local what, a, b = m.wait(s, running, nil, options)
   if options.eats and s.leg then m.take(s.leg) end

@@ -5,22 +5,24 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use genesis_channel::{Channel, DigitStream, HangupGuard};
+use genesis_channel::{Channel, DigitStream, Expected, HangupGuard};
 use genesis_client::Session;
-use genesis_proto::HangupCause;
 use genesis_proto::name::AnswerState;
+use genesis_proto::{EventName, HangupCause};
 use mlua::{IntoLua, Lua, MultiValue, UserData, UserDataRef, Value};
 use tokio::sync::Mutex;
 
 use crate::api::LuaSession;
 use crate::api::args::Args;
-use crate::api::event::LuaEvent;
 use crate::api::failure::{Failure, Result};
 use crate::api::object::{Answer, Begun, answer, work};
 use crate::state::Context;
 
 /// How long the hangup of a call is waited for.
 const HANGUP: Duration = Duration::from_secs(5);
+
+/// How long the switch has to begin with an application.
+const BEGIN: Duration = Duration::from_secs(1);
 
 /// One leg of a call, as the methods of `session` have it. What is pressed waits in its queue of
 /// digits until somebody reads them, as in the switch.
@@ -105,35 +107,69 @@ where
     work(async move { settle(doing.await) })
 }
 
-/// Something that takes its time: an application, a bridge. Gives what `next` tells at its end.
-pub(super) struct Running(Arc<Mutex<BoxFuture<'static, Result<Answer>>>>);
+/// Something that takes its time: an application, a bridge. Gives what `next` tells at its end, once.
+pub(super) struct Running(Arc<Mutex<Option<BoxFuture<'static, Result<Answer>>>>>);
 
 impl UserData for Running {}
 
 impl Running {
     pub(super) fn new(doing: impl Future<Output = Result<Answer>> + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(doing.boxed())))
+        Self(Arc::new(Mutex::new(Some(doing.boxed()))))
     }
 }
 
-/// `start(leg, application, argument)`.
+/// `start(leg, application, argument, variable or nil, eats)`: what runs; at its end it gives the
+/// response and what is then in the variable. What was pressed before is for an application that eats
+/// digits.
 pub(super) fn start(_: &Lua, _: &Context, mut args: Args) -> Begun {
     let leg = this(&mut args)?;
     let application = args.text("the application")?;
     let argument = args.optional_text("its argument")?.unwrap_or_default();
+    let variable = args.optional_text("the name of a variable")?;
+    let mode = leg.channel().client().socket_mode();
+    let is_heard = mode.is_none_or(|mode| mode.is_async() && mode.is_full());
+    let eats = args.next() == Value::Boolean(true) && is_heard;
     settled(async move {
+        let began = eats.then(|| leg.channel().expect(EventName::ChannelExecute));
         let execution = leg.channel().execute(&application, &argument).await?;
+        if let Some(began) = began {
+            hand_over(&leg, began).await;
+        }
         Ok(answer(Running::new(async move {
             let completed = execution.complete().await?;
             let response = completed.response().map(|text| text.into_owned());
-            let event = completed.event().clone();
-            Ok(answer(("done", response, LuaEvent(event))))
+            let value = variable.and_then(|name| {
+                let value = completed.variable(&name)?;
+                Some(value.into_owned())
+            });
+            Ok(answer(("done", response, value)))
         })))
     })
 }
 
+/// The parked channel has taken digits out of the switch's queue that are for the application which
+/// begins now: they are put back.
+async fn hand_over(leg: &Leg, began: Expected) {
+    let mut digits = leg.0.digits.lock().await;
+    let mut ahead = String::new();
+    let mut began = std::pin::pin!(began.within(BEGIN));
+    loop {
+        tokio::select! {
+            biased;
+            Some(digit) = digits.next() => ahead.push(digit.digit),
+            _ = &mut began => break,
+        }
+    }
+    if !ahead.is_empty() {
+        let line = format!("uuid_recv_dtmf {} {ahead}", leg.channel().uuid());
+        if let Err(error) = leg.channel().client().api(&line).await {
+            tracing::debug!(target: "genesis_lua", %error, "digits pressed before are lost");
+        }
+    }
+}
+
 /// `next(leg, running or nil, milliseconds or nil, digits)`: what comes first of `"dtmf"` with the
-/// digit and its length in samples, `"done"` with the response and the event, `"over"` and
+/// digit and its length in samples, `"done"` with the response and the value, `"over"` and
 /// `"timeout"`. Running things that end because the call does are over, too.
 pub(super) fn next(_: &Lua, _: &Context, mut args: Args) -> Begun {
     let leg = this(&mut args)?;
@@ -154,7 +190,16 @@ pub(super) fn next(_: &Lua, _: &Context, mut args: Args) -> Begun {
         let mut digits = leg.0.digits.lock().await;
         let running = async {
             match &running {
-                Some(running) => settle((&mut *running.lock().await).await),
+                Some(running) => {
+                    let mut running = running.lock().await;
+                    let Some(doing) = running.as_mut() else {
+                        return Ok(answer("done"));
+                    };
+                    let done = settle(doing.await);
+                    // what it holds is not kept until the script's object is collected
+                    *running = None;
+                    done
+                }
                 None => std::future::pending().await,
             }
         };

@@ -159,8 +159,9 @@ end
 -- The digits that an application left in a variable.
 local function asked(s, application, argument, name)
   -- mod_lua's own methods have no callback while they ask
-  local what, _, event = m.run(s, application, argument, { deaf = true, eats = true })
-  return what == "done" and event["variable_" .. name] or ""
+  local options = { deaf = true, eats = true, variable = name }
+  local what, _, digits = m.run(s, application, argument, options)
+  return what == "done" and digits or ""
 end
 
 function methods:read(min, max, file, time, terminators, between)
@@ -214,6 +215,7 @@ function methods:playAndDetectSpeech(file, engine, grammar)
   engine = m.text("CoreSession::playAndDetectSpeech", 3, engine)
   grammar = m.text("CoreSession::playAndDetectSpeech", 4, grammar)
   local argument = ("%s detect:%s %s"):format(file or "silence", engine or "", grammar or "")
-  local what, _, event = m.run(s, "play_and_detect_speech", argument)
-  return what == "done" and event.variable_detect_speech_result or nil
+  local options = { variable = "detect_speech_result" }
+  local what, _, result = m.run(s, "play_and_detect_speech", argument, options)
+  return what == "done" and result or nil
 end
