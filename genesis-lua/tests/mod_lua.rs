@@ -297,6 +297,47 @@ async fn the_input_callback_runs_while_methods_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_input_callback_returns_is_read_as_mod_lua_reads_it() {
+    let stage = Stage::new(
+        r##"
+        local wishes = {
+          ["1"] = "pause", ["2"] = "true", ["3"] = "undefined", ["4"] = "SEEK:+1000", ["5"] = "",
+          ["6"] = false, ["7"] = 7, ["8"] = "volume", ["9"] = "stop",
+        }
+        local heard = ""
+        function on_input(s, kind, input)
+          heard = heard .. input.digit
+          return wishes[input.digit]
+        end
+        session:answer()
+        session:setInputCallback("on_input")
+        for turn, last in ipairs { "123456-7", "8", "9" } do
+          freeswitch.consoleLog("info", "turn " .. turn)
+          assert(session:streamFile("music.wav") == 0)
+          assert(heard == last:gsub("-", ""), heard)
+          heard = ""
+        end
+        -- nothing to pause: what is no yes stops
+        freeswitch.consoleLog("info", "turn 4")
+        assert(session:sleep(600000) == 0 and heard == "231", heard)
+        "##,
+    )
+    .await;
+    stage
+        .during(|uuid| async {
+            let uuid = uuid;
+            for (turn, digits) in [(1, "1234567"), (2, "8"), (3, "9"), (4, "231")] {
+                stage.line(&format!("turn {turn}")).await;
+                stage.press(&uuid, digits).await;
+            }
+        })
+        .await;
+    // the simulated switch cannot do it; the switch is asked
+    stage.line("SEEK:+1000: -ERR uuid_fileman").await;
+    stage.line("stop: -ERR uuid_fileman").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_script_calls_out_and_connects() {
     let stage = passes(
         r##"
