@@ -4,6 +4,7 @@
     reason = "the helpers are tests too: one that cannot go on fails"
 )]
 
+mod applications;
 mod apps;
 mod arguments;
 mod channels;
@@ -13,6 +14,8 @@ mod ends;
 mod events;
 mod failures;
 mod hangup;
+mod lua;
+mod lua_calls;
 mod new;
 #[cfg(all(feature = "telemetry", unix))]
 mod observability;

@@ -1,0 +1,205 @@
+//! Applications in Lua: what is said when they cannot be loaded, and consumers of events.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+use crate::support::{Folder, Following, Simulator, genesis_after, run};
+
+/// `genesis` whose output and log come in one stream, in the folder of the application.
+pub(crate) fn start(
+    folder: &Folder,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Following {
+    let both = ["sh", "-c", "exec \"$@\" 2>&1", "sh"];
+    let mut command = genesis_after(&both, arguments);
+    command.current_dir(folder.path());
+    command.envs(environment.iter().copied());
+    Following::start_command(command)
+}
+
+/// The next line with this text.
+pub(crate) fn wait_for(following: &Following, text: &str) -> String {
+    following.find(|line| line.contains(text).then(|| line.to_owned()))
+}
+
+#[test]
+fn what_cannot_be_loaded_is_told_with_file_and_line() {
+    let folder = Folder::new("lua-mistakes");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let syntax = write("syntax.lua", "local a = 1\nlocal b = = 2\n");
+    let nothing = write("nothing.lua", "local a = 1\n");
+    let fails = write("fails.lua", "\nerror(\"no configuration\")\n");
+    let calls = write("calls.lua", "genesis.outbound(function(session) end)\n");
+    let events = write(
+        "events.lua",
+        "genesis.consumer():handle(\"HEARTBEAT\", function() end)\n",
+    );
+    for (command, app, expected) in [
+        (
+            "outbound",
+            &syntax,
+            format!("{syntax}:2: unexpected symbol near '='"),
+        ),
+        (
+            "consumer",
+            &syntax,
+            format!("{syntax}:2: unexpected symbol near '='"),
+        ),
+        ("outbound", &nothing, format!("{nothing}: defines nothing")),
+        ("consumer", &nothing, format!("{nothing}: defines nothing")),
+        ("outbound", &fails, format!("{fails}:2: no configuration")),
+        (
+            "consumer",
+            &calls,
+            format!("{calls} takes calls; run it with `genesis outbound`"),
+        ),
+        (
+            "outbound",
+            &events,
+            format!("{events} is a consumer of events; run it with `genesis consumer`"),
+        ),
+    ] {
+        for mode in ["run", "dev"] {
+            let done = run(&[command, mode, app]);
+            assert_eq!((done.code, &*done.stdout), (2, ""), "{done:?}");
+            assert!(
+                done.stderr.starts_with(&format!("error: {expected}")),
+                "{}",
+                done.stderr
+            );
+            assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        }
+    }
+    let done = run(&["--json", "outbound", &syntax]);
+    let line: serde_json::Value = serde_json::from_str(&done.stderr).unwrap();
+    assert!(
+        line["message"].as_str().unwrap().starts_with(&syntax),
+        "{line}"
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_and_a_wrong_password_are_told() {
+    let folder = Folder::new("lua-taken");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(path("calls.lua"), "genesis.outbound(function() end)").unwrap();
+    fs::write(
+        path("events.lua"),
+        "genesis.consumer():handle(\"HEARTBEAT\", function() end)",
+    )
+    .unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let done = run(&["outbound", &path("calls.lua"), "--port", &port]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(
+        done.stderr.contains(&format!("127.0.0.1:{port}")),
+        "{}",
+        done.stderr
+    );
+
+    let sim = Simulator::start(&["--password", "s3cret"]);
+    let done = run(&[
+        "consumer",
+        &path("events.lua"),
+        "--port",
+        &sim.port,
+        "--password",
+        "wrong",
+    ]);
+    assert_eq!(done.code, 3, "{done:?}");
+    assert!(
+        done.stderr.contains("refused the password"),
+        "{}",
+        done.stderr
+    );
+}
+
+const ANSWERED: &str = r#"
+local app = genesis.consumer()
+app:handle("CHANNEL_ANSWER", function(event)
+  genesis.log.info("WHO heard of " .. event["Unique-ID"])
+end)
+"#;
+
+#[cfg(unix)]
+#[test]
+fn a_consumer_handles_events_and_logs_with_the_ids_of_the_trace() {
+    let sim = Simulator::start(&[]);
+    let folder = Folder::new("lua-consumer");
+    fs::write(folder.path().join("app.lua"), ANSWERED).unwrap();
+
+    let metrics = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let port = metrics.port().to_string();
+    let served = [("GENESIS_METRICS_PORT", &*port), ("ESL_PORT", &sim.port)];
+    let consumer = start(&folder, &["consumer", "./app.lua"], &served);
+    wait_for(&consumer, "app handles the events of 127.0.0.1:");
+    let uuid = sim.originate("sim/answer &park");
+    let line = wait_for(&consumer, "heard of");
+    assert!(
+        line.contains(&format!("INFO     WHO heard of {uuid}")),
+        "{line}"
+    );
+    let mut stream = TcpStream::connect(metrics).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.contains("genesis_events_received_total{"), "{text}");
+    consumer.signal("-TERM");
+    assert_eq!(consumer.end().code, 0);
+
+    let traced = [
+        ("OTEL_TRACES_EXPORTER", "console"),
+        ("ESL_PORT", &*sim.port),
+    ];
+    let consumer = start(&folder, &["--json", "consumer", "./app.lua"], &traced);
+    wait_for(&consumer, "app handles the events of");
+    sim.originate("sim/answer &park");
+    let line = wait_for(&consumer, "heard of");
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{line}");
+    assert_eq!(line["span_id"].as_str().map(str::len), Some(16), "{line}");
+    assert_eq!(consumer.interrupt().code, 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_consumer_is_reloaded_and_a_broken_save_harms_nothing() {
+    let sim = Simulator::start(&[]);
+    let folder = Folder::new("lua-reload");
+    let save = |text: &str| fs::write(folder.path().join("app.lua"), text).unwrap();
+    save(&ANSWERED.replace("WHO", "one"));
+    let consumer = start(
+        &folder,
+        &["consumer", "dev", "app.lua", "--port", &sim.port],
+        &[],
+    );
+    wait_for(&consumer, "handles the events");
+    sim.originate("sim/answer &park");
+    wait_for(&consumer, "one heard of");
+
+    save("app:handle(");
+    let line = wait_for(&consumer, "the version before it goes on");
+    assert!(line.contains("app.lua:1: "), "{line}");
+    sim.originate("sim/answer &park");
+    wait_for(&consumer, "one heard of");
+
+    save(&ANSWERED.replace("WHO", "two"));
+    wait_for(&consumer, "is reloaded");
+    let uuid = sim.originate("sim/answer &park");
+    let line = wait_for(&consumer, "heard of");
+    assert!(line.contains(&format!("two heard of {uuid}")), "{line}");
+    assert_eq!(consumer.interrupt().code, 0);
+}
