@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use genesis_client::Inbound;
+use genesis_client::{Client, Inbound};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -13,7 +13,7 @@ use crate::{Failure, block_on, peers, raw};
 /// How many commands may be under way.
 const WINDOW: u64 = 64;
 /// How many commands there are in one run.
-const COMMANDS: u64 = 64 * 400;
+pub(crate) const COMMANDS: u64 = 64 * 400;
 
 const COMMAND: &[u8] = b"api echo hello\n\n";
 
@@ -28,7 +28,13 @@ pub fn run(contestant: &str, address: &str, heap: Heap) -> Result<Sample, Failur
         "raw-sequential" => block_on(raw(address, heap, 1)),
         "raw-pipelined" => block_on(raw(address, heap, WINDOW)),
         "genesis-sequential" => block_on(genesis_sequential(address, heap)),
-        "genesis-tasks" => block_on(genesis_tasks(address, heap)),
+        "genesis-tasks" => block_on(async move {
+            let client = Inbound::builder()
+                .password("ClueCon")
+                .connect(address.to_string())
+                .await?;
+            genesis_tasks(client, heap).await
+        }),
         "freeswitch-esl-tokio" => block_on(peers::esl_tokio_commands(address, heap, COMMANDS)),
         _ => return Err(format!("no such contestant: {contestant}").into()),
     }?;
@@ -87,11 +93,7 @@ async fn genesis_sequential(address: SocketAddr, heap: Heap) -> Result<Meter, Fa
     Ok(meter)
 }
 
-async fn genesis_tasks(address: SocketAddr, heap: Heap) -> Result<Meter, Failure> {
-    let client = Inbound::builder()
-        .password("ClueCon")
-        .connect(address.to_string())
-        .await?;
+pub(crate) async fn genesis_tasks(client: Client, heap: Heap) -> Result<Meter, Failure> {
     let meter = Meter::start(heap);
     let tasks: Vec<_> = (0..WINDOW)
         .map(|_| {

@@ -15,6 +15,7 @@
 //! | [`memory`] | heap of an idle connection, cost of many subscriptions |
 //! | [`peers`] | the other libraries |
 //! | [`calls`] | call control against the simulated switch: rings, channels, sessions, balancing, queues |
+//! | [`telemetry`] | what it costs to be observed |
 //! | [`measure`] | child processes, CPU time, medians |
 //! | [`table`] | the table |
 
@@ -29,6 +30,7 @@ pub mod raw;
 pub mod server;
 pub mod table;
 pub mod tcp;
+pub mod telemetry;
 
 use std::sync::Arc;
 
@@ -39,7 +41,7 @@ use server::Tapes;
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What can be run alone, beside [`calls::SCENARIOS`].
-const SCENARIOS: [&str; 5] = ["parse", "tcp", "commands", "memory", "serve"];
+const SCENARIOS: [&str; 6] = ["parse", "tcp", "commands", "memory", "telemetry", "serve"];
 
 /// Runs one contestant in this process: the arguments of a child process are
 /// `run SCENARIO ...`.
@@ -60,6 +62,9 @@ pub fn run_child(arguments: &[String], heap: Heap) -> Result<Sample, Failure> {
             memory::run_many(subscriptions, address, events.parse()?, heap)
         }
         ["run", "calls", rest @ ..] => calls::run(rest, heap),
+        ["run", "telemetry", "off", rest @ ..] => {
+            telemetry::run(rest, telemetry::Observer::default(), heap)
+        }
         _ => Err(format!("no such scenario: {words:?}").into()),
     }
 }
@@ -81,6 +86,7 @@ pub fn run_all(only: Option<&str>) -> Result<(), Failure> {
     }
     let counter = measure::build_counter()?;
     let mut table = table::Table::default();
+    let mut telemetry = Vec::new();
     if wanted("parse") {
         parse::report(&counter, &mut table)?;
     }
@@ -92,6 +98,10 @@ pub fn run_all(only: Option<&str>) -> Result<(), Failure> {
         }
         if wanted("commands") {
             commands::report(address, &mut table)?;
+        }
+        if wanted("telemetry") {
+            let events = tapes.events() * tcp::TIMES;
+            telemetry = telemetry::report(&counter, address, events)?;
         }
         if only == Some("serve") {
             let (all, part) = (tapes.events(), tapes.part_events());
@@ -108,6 +118,7 @@ pub fn run_all(only: Option<&str>) -> Result<(), Failure> {
         }
     }
     table.print();
+    table::print_telemetry(&telemetry);
     for scenario in calls::SCENARIOS {
         if wanted(scenario) {
             table::print_calls(scenario, &calls::report(scenario, &counter)?);

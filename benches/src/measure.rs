@@ -160,28 +160,30 @@ impl Meter {
 ///
 /// When it does not build.
 pub fn build_counter() -> Result<PathBuf, Failure> {
+    build("genesis-benches-count", &[])
+}
+
+/// Builds a binary of this package beside this one, as this one was built but for the features in
+/// `more`, and says where it is.
+///
+/// # Errors
+///
+/// When it does not build.
+pub(crate) fn build(name: &str, more: &[&str]) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args([
-        "build",
-        "--quiet",
-        "-p",
-        "genesis-benches",
-        "--bin",
-        "genesis-benches-count",
-    ]);
+    build.args(["build", "--quiet", "-p", "genesis-benches", "--bin", name]);
+    build.args(more);
     build.current_dir(env!("CARGO_MANIFEST_DIR"));
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
     if !build.status()?.success() {
-        return Err("genesis-benches-count does not build".into());
+        return Err(format!("{name} does not build").into());
     }
     let this = std::env::current_exe()?;
-    Ok(this.with_file_name(format!(
-        "genesis-benches-count{}",
-        std::env::consts::EXE_SUFFIX
-    )))
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    Ok(this.with_file_name(file))
 }
 
 /// Runs one contestant in a child process.

@@ -10,16 +10,21 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use crate::corpus::{self, Corpus};
+use crate::tcp::TIMES;
 use crate::{Failure, raw};
 
 /// How many bytes of events a `play part` sends.
 pub const PART: usize = 2 << 20;
+
+/// The numbers of one burst are not further apart.
+const APART: u64 = 12_000;
 
 /// What it can play.
 #[derive(Debug)]
 pub struct Tapes {
     plain: Corpus,
     json: Vec<u8>,
+    fresh: Vec<u8>,
     part: Vec<u8>,
 }
 
@@ -38,7 +43,15 @@ impl Tapes {
             .unwrap_or_default();
         let mut json = Vec::new();
         raw::Raw::default().receive(&plain.bytes, |document| json.extend(as_json(document)));
-        Ok(Self { plain, json, part })
+        let fresh = (0..TIMES)
+            .flat_map(|time| renumbered(&plain.bytes, time))
+            .collect();
+        Ok(Self {
+            plain,
+            json,
+            fresh,
+            part,
+        })
     }
 
     /// How many events one `play plain` or `play json` sends.
@@ -54,10 +67,33 @@ impl Tapes {
     fn get(&self, name: &str) -> &[u8] {
         match name {
             "json" => &self.json,
+            "fresh" => &self.fresh,
             "part" => &self.part,
             _ => &self.plain.bytes,
         }
     }
+}
+
+/// The burst as it would come `time` bursts later: with other numbers, of as many digits, for an
+/// event of a number that was seen already is known to be no new one.
+fn renumbered(burst: &[u8], time: u64) -> Vec<u8> {
+    const NAME: &[u8] = b"\nEvent-Sequence: ";
+    let mut burst = burst.to_vec();
+    let found: Vec<usize> = memmem::find_iter(&burst, NAME).collect();
+    for at in found {
+        let digits = &mut burst[at + NAME.len()..];
+        let length = digits
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let number = std::str::from_utf8(&digits[..length]).unwrap_or_default();
+        let number: u64 = number.parse().unwrap_or_default();
+        let later = format!("{:0length$}", number + time * APART);
+        if later.len() == length {
+            digits[..length].copy_from_slice(later.as_bytes());
+        }
+    }
+    burst
 }
 
 /// The same event as the switch sends it when JSON was asked for, frame and all.

@@ -138,6 +138,52 @@ pub fn print_calls(scenario: &str, rows: &[CallRow]) {
     println!();
 }
 
+/// One line of the table of telemetry.
+#[derive(Clone, Debug, Default)]
+pub struct TelemetryRow {
+    /// What was done.
+    pub scenario: String,
+    /// Who observed it.
+    pub case: String,
+    /// Nanoseconds of CPU time per event or command.
+    pub cost: String,
+    /// How much more that is than without the feature.
+    pub more: String,
+    /// Allocations per event or command, counted in a run of their own.
+    pub allocations: String,
+    /// Spans per event or command that have arrived at the exporter.
+    pub spans: String,
+    /// The target in words.
+    pub target: String,
+    /// Whether it is met.
+    pub met: String,
+}
+
+/// Writes the table of telemetry to standard output, as it stands in the README.
+pub fn print_telemetry(rows: &[TelemetryRow]) {
+    if rows.is_empty() {
+        return;
+    }
+    println!(
+        "| scenario | case | ns CPU each | beside feature off | allocations each | spans each | target | met |"
+    );
+    println!("|---|---|--:|--:|--:|--:|---|---|");
+    for row in rows {
+        println!(
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            row.scenario,
+            row.case,
+            row.cost,
+            row.more,
+            row.allocations,
+            row.spans,
+            row.target,
+            row.met,
+        );
+    }
+    println!();
+}
+
 /// Writes what a child process measured, for its parent to read.
 pub fn print_sample(sample: &Sample) {
     println!("{}", sample.to_line());

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
 use freeswitch_esl_tokio::EslConnectOptions;
-use genesis_client::{Inbound, Item, Subscription};
+use genesis_client::{Client, Inbound, Item, Subscription};
 use genesis_proto::headers::DecodeBuffer;
 
 use crate::measure::{self, Heap, Meter, Sample};
@@ -26,7 +26,13 @@ pub fn run(contestant: &str, address: &str, events: u64, heap: Heap) -> Result<S
     let address: SocketAddr = address.parse()?;
     let (meter, received) = match contestant {
         "raw" => raw(address, heap)?,
-        "genesis" => block_on(genesis(address, heap))?,
+        "genesis" => block_on(async move {
+            let client = Inbound::builder()
+                .password("ClueCon")
+                .connect(address.to_string())
+                .await?;
+            genesis(client, &format!("plain {TIMES}"), heap).await
+        })?,
         "freeswitch-esl-tokio" => {
             block_on(peers::esl_tokio(address, EslConnectOptions::new(), heap))?
         }
@@ -74,14 +80,15 @@ fn raw(address: SocketAddr, heap: Heap) -> Result<(Meter, u64), Failure> {
     Ok((meter, received - 1))
 }
 
-async fn genesis(address: SocketAddr, heap: Heap) -> Result<(Meter, u64), Failure> {
-    let client = Inbound::builder()
-        .password("ClueCon")
-        .connect(address.to_string())
-        .await?;
+/// One subscriber, and what the switch is to play.
+pub(crate) async fn genesis(
+    client: Client,
+    what: &str,
+    heap: Heap,
+) -> Result<(Meter, u64), Failure> {
     let mut stream = client.subscribe(Subscription::all()).await?;
     let meter = Meter::start(heap);
-    client.api(&format!("play plain {TIMES} close")).await?;
+    client.api(&format!("play {what} close")).await?;
     let mut buffer = DecodeBuffer::new();
     let mut received = 0;
     while let Some(item) = stream.next().await {
