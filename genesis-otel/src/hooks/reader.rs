@@ -73,6 +73,9 @@ impl Reader {
     /// The link is gone.
     pub fn link_lost(&mut self) {
         self.active.set(0);
+        if let Some(lifecycle) = &mut self.lifecycle {
+            lifecycle.link_lost();
+        }
     }
 
     /// Whether the calls that are counted must be compared with the switch after a gap.

@@ -86,7 +86,7 @@ pub(crate) struct Last {
 struct Joined {
     core: Box<str>,
     switch: Arc<Switch>,
-    /// The channels up to this number were known before the link came up.
+    /// The channels up to this number were known before the link was lost.
     known_before: u64,
 }
 
@@ -173,6 +173,12 @@ impl Lifecycle {
         self.sight = sight;
         self.meter = Meter::new(&self.telemetry);
         self.look_again = true;
+    }
+
+    /// The link is gone. Only channels that are known by now can have ended unseen: those that
+    /// another connection meets from here on need not be in the list of channels yet with which
+    /// this one compares after the gap.
+    pub(crate) fn link_lost(&mut self) {
         if let Some(joined) = &mut self.switch {
             joined.known_before = joined.switch.state().channels.mark();
         }
