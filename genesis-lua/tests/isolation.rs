@@ -288,7 +288,10 @@ async fn what_runs_when_a_script_is_dropped_is_stopped_too() {
       end)";
     let stage = Stage::with(source, options).await;
     let line = stage.fails().await;
-    assert!(line.text.contains("had not ended 50ms after its call"), "{line:#?}");
+    assert!(
+        line.text.contains("had not ended 50ms after its call"),
+        "{line:#?}"
+    );
     let (_, task) = stage.call_in("async full", "quiet=yes").await;
     soon(task).await.unwrap();
     stage.line("next").await;
