@@ -304,8 +304,15 @@ pub(crate) struct Sim {
 /// callers in the order they came, one at a time, who hear music while they wait. Needs no
 /// FreeSWITCH and no set-up, and takes a few seconds. Ends with an error if a step did not happen.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  genesis demo\n  genesis demo --json | jq -r .text")]
-pub(crate) struct Demo {}
+#[command(
+    after_help = "Examples:\n  genesis demo\n  genesis demo --telemetry\n  genesis demo --json | jq -r .text"
+)]
+pub(crate) struct Demo {
+    /// Prints the trace of the ring group's call at the end, as a backend would show it, and a few
+    /// metrics. They stay in this process, whatever OTEL_ variables say
+    #[arg(long)]
+    pub(crate) telemetry: bool,
+}
 
 /// The format of events on the wire.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

@@ -8,6 +8,7 @@
 
 mod health;
 mod options;
+mod picture;
 mod server;
 
 use std::io;
@@ -20,6 +21,7 @@ use genesis_otel::init::{Guard, Prometheus, Setup};
 use tokio::task::JoinSet;
 
 pub(crate) use self::options::Serve;
+pub(crate) use self::picture::{Drawn, Picture};
 
 use self::health::Health;
 use self::options::{Address, Port};

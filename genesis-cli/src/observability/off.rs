@@ -2,6 +2,7 @@
 
 use clap::Args;
 use genesis_client::Client;
+use genesis_client::observe::Telemetry;
 
 use crate::exit::Failure;
 
@@ -44,4 +45,44 @@ impl Observed {
 
     #[expect(clippy::unused_async, reason = "as with telemetry")]
     pub(crate) async fn end(self) {}
+}
+
+/// Cannot be made.
+pub(crate) enum Picture {}
+
+/// A finished span.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    pub(crate) depth: usize,
+    pub(crate) name: String,
+    pub(crate) span_id: String,
+    pub(crate) parent_span_id: Option<String>,
+    pub(crate) start: f64,
+    pub(crate) duration: f64,
+    pub(crate) attributes: Vec<(String, String)>,
+    pub(crate) failed: bool,
+}
+
+impl Picture {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        Err(Failure::usage(
+            "this genesis was built without telemetry; build it with the feature telemetry",
+        ))
+    }
+
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        match *self {}
+    }
+
+    pub(crate) async fn around<F: Future>(&self, _: &'static str, _: F) -> F::Output {
+        match *self {}
+    }
+
+    pub(crate) fn trace(&self, _: &str) -> Option<(String, Vec<Drawn>)> {
+        match *self {}
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        match *self {}
+    }
 }

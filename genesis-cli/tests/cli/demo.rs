@@ -49,3 +49,58 @@ fn with_json_every_line_is_an_object() {
         serde_json::json!(["2001", "2002", "2003"])
     );
 }
+
+#[cfg(feature = "telemetry")]
+#[test]
+fn with_telemetry_it_ends_with_the_trace_of_the_call_and_metrics() {
+    let done = run(&["demo", "--telemetry"]);
+    assert_eq!((done.code, &*done.stderr), (0, ""), "{}", done.stdout);
+    // each with what it belongs to, in the order in which they began
+    let mut rest = &*done.stdout;
+    for text in [
+        "Trace of the ring group's call",
+        "demo.call",
+        "├─ ring_group.ring  ring_group.mode=parallel",
+        "│  ├─ channel.create  channel.dial_path=user/1001",
+        "│  │  ├─ send_command  command.name=bgapi originate",
+        "freeswitch.channel.create",
+        "freeswitch.channel.hangup  hangup.cause=LOSE_RACE",
+        "│  ├─ channel.create  channel.dial_path=user/1002 error.type=not_answered",
+        "hangup.cause=USER_BUSY",
+        "│  └─ channel.create  channel.dial_path=user/1003",
+        "freeswitch.channel.answer",
+        "├─ channel.playback  playback.path=tone_stream://%(600,0,640)",
+        "└─ channel.hangup  hangup.cause=NORMAL_CLEARING",
+        "times process_event",
+        "Some metrics",
+    ] {
+        let found = rest.find(text);
+        let at = found.unwrap_or_else(|| panic!("{text}: {}", done.stdout));
+        rest = &rest[at..];
+    }
+    for text in [
+        "genesis_ring_group_results_total{mode=\"parallel\",result=\"answered\",has_balancer=\"false\"} 1",
+        "genesis_calls_active{direction=\"outbound\"} 0",
+        "genesis_queue_operations_total{op=\"acquire\"} 3",
+        "genesis_call_duration_seconds_count 6",
+    ] {
+        assert!(rest.contains(text), "{text}: {rest}");
+    }
+}
+
+#[cfg(feature = "telemetry")]
+#[test]
+fn with_json_the_trace_is_one_object() {
+    let done = run(&["--json", "demo", "--telemetry"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let last = done.stdout.lines().last().unwrap();
+    let object: serde_json::Value = serde_json::from_str(last).unwrap();
+    let telemetry = &object["telemetry"];
+    assert_eq!(telemetry["trace_id"].as_str().unwrap().len(), 32);
+    let spans = telemetry["spans"].as_array().unwrap();
+    let ring = spans.iter().find(|span| span["name"] == "ring_group.ring");
+    let ring = ring.unwrap();
+    assert_eq!(ring["parent_span_id"], spans[0]["span_id"]);
+    assert_eq!(ring["attributes"]["ring_group.result"], "answered");
+    assert!(!telemetry["metrics"].as_array().unwrap().is_empty());
+}

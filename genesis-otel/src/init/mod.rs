@@ -37,6 +37,7 @@
 //! # }
 //! ```
 
+mod both;
 mod bridge;
 mod buckets;
 mod environment;
@@ -49,7 +50,6 @@ mod stdout;
 use std::sync::Arc;
 
 use metrics::Recorder;
-use metrics_util::layers::FanoutBuilder;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::{InstrumentationScope, KeyValue, global};
 use opentelemetry_sdk::Resource;
@@ -62,6 +62,7 @@ pub use error::Error;
 pub use guard::Guard;
 pub use prometheus::Prometheus;
 
+use self::both::Both;
 use self::bridge::Bridge;
 use self::environment::{Destination, Environment};
 use self::otlp::Engine;
@@ -74,7 +75,7 @@ const SERVICE: &str = "genesis";
 
 /// A recorder of metrics, as `metrics::set_global_recorder` and `metrics::with_local_recorder` take
 /// it.
-pub type BoxedRecorder = Box<dyn Recorder + Sync>;
+pub type BoxedRecorder = Box<dyn Recorder + Send + Sync>;
 
 /// What is to be exported and how.
 #[derive(Clone, Debug)]
@@ -288,11 +289,7 @@ impl Setup {
             (Some((recorder, handle)), None) => (Some(handle), Box::new(recorder)),
             (None, Some(bridge)) => (None, Box::new(bridge)),
             (Some((recorder, handle)), Some(bridge)) => {
-                let both = FanoutBuilder::default()
-                    .add_recorder(recorder)
-                    .add_recorder(bridge)
-                    .build();
-                (Some(handle), Box::new(both))
+                (Some(handle), Box::new(Both(recorder, bridge)))
             }
         };
         prometheus::describe(&*recorder);

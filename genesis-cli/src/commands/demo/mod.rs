@@ -1,11 +1,13 @@
 //! `genesis demo`: a ring group and a queue, on a simulated switch in this process.
 
+mod picture;
 mod queueing;
 mod ringing;
 mod story;
 
 use std::time::Duration;
 
+use genesis_client::observe::Telemetry;
 use genesis_client::proto::EventName;
 use genesis_client::{Client, EventStream, Inbound, Item, Outbound, Subscription};
 use genesis_sim::Sim;
@@ -15,7 +17,9 @@ use tokio::time::timeout;
 use self::queueing::{CALLERS, Desk, EXTENSION, Served};
 use self::ringing::Rang;
 use self::story::Teller;
+use crate::cli::Demo;
 use crate::exit::Failure;
+use crate::observability::Picture;
 use crate::output::Output;
 
 /// The demo takes about four seconds; a machine that needs this long has not shown anything.
@@ -24,10 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const CHANNELS: usize = 6;
 const PASSWORD: &str = "demo";
 
-pub(crate) async fn run(output: &mut Output) -> Result<(), Failure> {
+pub(crate) async fn run(options: Demo, output: &mut Output) -> Result<(), Failure> {
+    let picture = options.telemetry.then(Picture::new).transpose()?;
     let (teller, mut told) = Teller::new();
     story::heading(output)?;
-    let mut act = std::pin::pin!(timeout(PATIENCE, act(teller)));
+    let mut act = std::pin::pin!(timeout(PATIENCE, act(teller, picture.as_ref())));
     let done = loop {
         tokio::select! {
             biased;
@@ -39,7 +44,13 @@ pub(crate) async fn run(output: &mut Output) -> Result<(), Failure> {
         story::print(&line, output)?;
     }
     match done {
-        Ok(Ok(summary)) => summary.print(output),
+        Ok(Ok(summary)) => {
+            summary.print(output)?;
+            match &picture {
+                Some(picture) => picture::print(picture, output),
+                None => Ok(()),
+            }
+        }
         Ok(Err(failure)) => Err(failure),
         Err(_) => Err(broken(format!(
             "it was not done after {} s",
@@ -62,9 +73,11 @@ struct Summary {
 }
 
 /// The demo itself. Every step checks that it happened.
-async fn act(teller: Teller) -> Result<Summary, Failure> {
+async fn act(teller: Teller, picture: Option<&Picture>) -> Result<Summary, Failure> {
+    let telemetry = picture.map_or_else(Telemetry::default, |it| it.telemetry().clone());
     // a call to extension 5000 is handed over to this server by the switch's `socket` application
-    let outbound = Outbound::builder().bind("127.0.0.1:0").await?;
+    let outbound = Outbound::builder().telemetry(telemetry.clone());
+    let outbound = outbound.bind("127.0.0.1:0").await?;
     let application = outbound.local_addr()?;
     let sim = Sim::builder()
         .password(PASSWORD)
@@ -82,19 +95,24 @@ async fn act(teller: Teller) -> Result<Summary, Failure> {
     );
     let client = Inbound::builder()
         .password(PASSWORD)
+        .telemetry(telemetry.clone())
         .connect(address.to_string())
         .await?;
     teller.tell("client", "connected and authenticated");
 
     // from here on every channel is counted
     let mut lives = Lives::watch(&client).await?;
-    let rang = ringing::ring(&client, &teller).await?;
+    let ringing = ringing::ring(&client, &teller);
+    let rang = match picture {
+        Some(picture) => picture.around(picture::ROOT, ringing).await?,
+        None => ringing.await?,
+    };
 
     teller.tell(
         "server",
         format!("waits on {application} for calls that the switch hands over"),
     );
-    let (desk, hearing) = Desk::new(teller.clone());
+    let (desk, hearing) = Desk::new(teller.clone(), telemetry);
     let serve = outbound.serve(move |session| {
         let desk = desk.clone();
         async move {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use genesis_channel::{Channel, OriginateOptions};
+use genesis_client::observe::Telemetry;
 use genesis_client::proto::HangupCause;
 use genesis_client::{Client, Session};
 use genesis_ringgroup::{Queue, SlotOptions};
@@ -48,10 +49,10 @@ pub(super) struct Desk {
 pub(super) struct Hearing(mpsc::UnboundedReceiver<News>);
 
 impl Desk {
-    pub(super) fn new(teller: Teller) -> (Self, Hearing) {
+    pub(super) fn new(teller: Teller, telemetry: Telemetry) -> (Self, Hearing) {
         let (news, hearing) = mpsc::unbounded_channel();
         let desk = Self {
-            queue: Queue::in_memory(),
+            queue: Queue::in_memory().telemetry(telemetry),
             teller,
             news,
         };
