@@ -1,8 +1,11 @@
 //! Applications in Lua: what is said when they cannot be loaded, and consumers of events.
 
 use std::fs;
+#[cfg(all(feature = "telemetry", unix))]
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+#[cfg(all(feature = "telemetry", unix))]
+use std::net::{SocketAddr, TcpStream};
 
 use crate::support::{Folder, Following, Simulator, genesis_after, run};
 
@@ -121,6 +124,77 @@ fn an_address_that_is_taken_and_a_wrong_password_are_told() {
     );
 }
 
+/// What is served over HTTP.
+#[cfg(all(feature = "telemetry", unix))]
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[cfg(all(feature = "telemetry", unix))]
+#[test]
+fn who_takes_calls_is_ready() {
+    let folder = Folder::new("lua-ready");
+    fs::write(
+        folder.path().join("app.lua"),
+        "genesis.outbound(function() end)",
+    )
+    .unwrap();
+    let free = || {
+        TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+    };
+    let metrics = free();
+    let (port, metrics_port) = (free().port().to_string(), metrics.port().to_string());
+    let served = [
+        ("GENESIS_METRICS_PORT", &*metrics_port),
+        ("ESL_APP_PORT", &port),
+    ];
+    let running = start(&folder, &["outbound", "app.lua"], &served);
+    wait_for(
+        &running,
+        &format!("app waits for calls on 127.0.0.1:{port}"),
+    );
+    let ready = get(metrics, "/ready");
+    assert!(ready.starts_with("HTTP/1.1 200 "), "{ready}");
+    assert_eq!(running.interrupt().code, 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_consumer_that_still_connects_can_be_ended() {
+    let folder = Folder::new("lua-connecting");
+    let app = ANSWERED.replace("WHO", "nobody");
+    fs::write(folder.path().join("app.lua"), app).unwrap();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+        .to_string();
+    let running = start(
+        &folder,
+        &[
+            "consumer",
+            "app.lua",
+            "--port",
+            &port,
+            "--loglevel",
+            "debug",
+        ],
+        &[],
+    );
+    // it says what fails, and tries again
+    wait_for(&running, &port);
+    assert_eq!(running.interrupt().code, 0);
+}
+
 const ANSWERED: &str = r#"
 local app = genesis.consumer()
 app:handle("CHANNEL_ANSWER", function(event)
@@ -128,7 +202,7 @@ app:handle("CHANNEL_ANSWER", function(event)
 end)
 "#;
 
-#[cfg(unix)]
+#[cfg(all(feature = "telemetry", unix))]
 #[test]
 fn a_consumer_handles_events_and_logs_with_the_ids_of_the_trace() {
     let sim = Simulator::start(&[]);
@@ -149,12 +223,7 @@ fn a_consumer_handles_events_and_logs_with_the_ids_of_the_trace() {
         line.contains(&format!("INFO     WHO heard of {uuid}")),
         "{line}"
     );
-    let mut stream = TcpStream::connect(metrics).unwrap();
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
+    let text = get(metrics, "/metrics");
     assert!(text.contains("genesis_events_received_total{"), "{text}");
     consumer.signal("-TERM");
     assert_eq!(consumer.end().code, 0);

@@ -89,6 +89,7 @@ pub(crate) async fn consumer(
 pub(crate) async fn outbound(
     options: Outbound,
     level: Option<Level>,
+    seen: &Observed,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let (how, found) = find(&options.app, "outbound")?;
@@ -130,7 +131,7 @@ pub(crate) async fn outbound(
                 allow: options.allow,
                 max_sessions: usize::try_from(options.max_sessions).unwrap_or(usize::MAX),
             };
-            lua::outbound(script, &server, output).await
+            lua::outbound(script, &server, seen, output).await
         }
     }
 }

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::{Script, Wanted, reloaded, saved, told};
 use crate::commands::Interrupts;
 use crate::exit::Failure;
+use crate::observability::Observed;
 use crate::output::Output;
 
 /// Where calls come in.
@@ -24,6 +25,7 @@ pub(in crate::commands::app) struct Server {
 pub(in crate::commands::app) async fn outbound(
     mut script: Script,
     server: &Server,
+    seen: &Observed,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let mut interrupts = Interrupts::new()?;
@@ -41,6 +43,7 @@ pub(in crate::commands::app) async fn outbound(
         live.current().name(),
         outbound.local_addr()?
     );
+    seen.listens();
     let drain = outbound.drain();
     let mut serving = tokio::spawn(outbound.serve(runtime.outbound(&live)));
     if let Some(rehearsal) = &mut script.rehearsal {

@@ -163,7 +163,8 @@ async fn replace(
         if let Some(address) = &project.listens {
             let began = Instant::now();
             until(address, true, project.drain).await;
-            tracing::info!("nobody took calls for {} ms", began.elapsed().as_millis());
+            let took = began.elapsed().as_secs_f64() * 1000.0;
+            tracing::debug!("{address} was free after {took:.1} ms");
         }
     }
     match start(program, project) {
