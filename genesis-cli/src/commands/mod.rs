@@ -66,7 +66,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::New(options) => new::run(&options, out),
         Command::Completions(options) => completions::run(&options, out),
         Command::Sim(options) => block_on(seen, async |_| sim::run(options, out).await),
-        Command::Demo(_) => block_on(seen, async |_| demo::run(out).await),
+        Command::Demo(options) => block_on(seen, async |_| demo::run(options, out).await),
     };
     // what was printed before a failure is a result too
     let written = output.flush();
