@@ -305,7 +305,7 @@ pub(crate) struct Sim {
 /// FreeSWITCH and no set-up, and takes a few seconds. Ends with an error if a step did not happen.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  genesis demo\n  genesis demo --telemetry\n  genesis demo --json | jq -r .text"
+    after_help = "Example:\n  genesis demo\n  genesis demo --telemetry\n  genesis demo --json | jq -r .text"
 )]
 pub(crate) struct Demo {
     /// Prints the trace of the ring group's call at the end, as a backend would show it, and a few
