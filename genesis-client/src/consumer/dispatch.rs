@@ -275,7 +275,7 @@ impl Dispatcher {
         };
         match self.running.remove(&id) {
             Some(Task::Handler(mut turn)) => {
-                self.on_handled(&turn.work, joined);
+                self.on_handled(&turn, joined);
                 turn.next += 1;
                 self.spawn_handler(turn);
             }
@@ -291,7 +291,8 @@ impl Dispatcher {
         }
     }
 
-    fn on_handled(&mut self, work: &Work, joined: Joined) {
+    fn on_handled(&mut self, turn: &Turn, joined: Joined) {
+        let work = &turn.work;
         let (counter, cause) = match joined {
             Ok((_, Finished::Handled(Ok(())))) => return add(&self.counters.succeeded, 1),
             Ok((_, Finished::Handled(Err(error)))) => {
@@ -314,6 +315,8 @@ impl Dispatcher {
         let labels = [("event.name", name.as_str()), ("error", cause.kind())];
         self.observe
             .count("genesis_handler_failures_total", &labels, 1);
+        self.observe
+            .handler_failed(&turn.observed, cause.kind(), &cause);
         tracing::error!(
             event = %work.event.name(),
             unique_id = work.event.unique_id().as_deref(),

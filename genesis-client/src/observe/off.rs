@@ -111,6 +111,10 @@ impl Connection {
         Processing {}
     }
 
+    /// A handler of the event did not do its work; `kind` is one of a closed set of words.
+    #[inline]
+    pub fn handler_failed(&self, _of: &Processing, _kind: &'static str, _error: &dyn Display) {}
+
     /// Adds `count` to a counter. Values outside the closed set of a label count as `other`.
     #[inline]
     pub fn count(&self, _metric: &'static str, _labels: &[(&'static str, &str)], _count: u64) {}

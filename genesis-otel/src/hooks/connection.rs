@@ -1,7 +1,7 @@
 //! One connection, on every side of it.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use genesis_proto::{Command, Event};
 use opentelemetry::KeyValue;
+use opentelemetry::trace::TraceContextExt;
 
+use super::end;
 use super::level::Level;
 use super::operation::{Operation, Start};
 use super::processing::Processing;
@@ -211,6 +213,17 @@ impl Connection {
                 Processing::new(context, took)
             }
             None => Processing::default(),
+        }
+    }
+
+    /// A handler of the event did not do its work; `kind` is one of a closed set of words. The span
+    /// tells of the first that did not.
+    pub fn handler_failed(&self, of: &Processing, kind: &'static str, error: &dyn Display) {
+        if let Some(context) = of.context()
+            && context.span().is_recording()
+            && of.fails()
+        {
+            end::tell_error(self.telemetry(), &context.span(), kind, error);
         }
     }
 

@@ -8,6 +8,7 @@ use opentelemetry::trace::{SpanRef, Status, TraceContextExt};
 use opentelemetry::{KeyValue, Value};
 
 use super::operation::Under;
+use crate::config::Telemetry;
 use crate::metering::Labels;
 use crate::vocabulary::operations::{Feed, When};
 use crate::vocabulary::spans::INBOUND_CONNECT;
@@ -42,6 +43,26 @@ impl Outcome<'_> {
             When::TimesOut => self.error() == Some("timeout"),
         }
     }
+}
+
+/// Makes a span that of an error.
+pub(super) fn tell_error(
+    telemetry: &Telemetry,
+    span: &SpanRef<'_>,
+    kind: &'static str,
+    error: &dyn Display,
+) {
+    span.set_attribute(KeyValue::new("error.type", kind));
+    let message = error.to_string();
+    let message = telemetry.shown(&message).into_owned();
+    span.add_event(
+        "exception",
+        vec![
+            KeyValue::new("exception.type", kind),
+            KeyValue::new("exception.message", message.clone()),
+        ],
+    );
+    span.set_status(Status::error(message));
 }
 
 /// What an attribute is that a span always has, of an operation that was given up before it could
@@ -116,18 +137,11 @@ impl Under {
         let Some(kind) = outcome.error() else {
             return;
         };
-        span.set_attribute(KeyValue::new("error.type", kind));
-        if let Outcome::Failed { error, .. } = outcome {
-            let message = error.to_string();
-            let message = self.connection.telemetry().shown(&message).into_owned();
-            span.add_event(
-                "exception",
-                vec![
-                    KeyValue::new("exception.type", kind),
-                    KeyValue::new("exception.message", message.clone()),
-                ],
-            );
-            span.set_status(Status::error(message));
+        match outcome {
+            Outcome::Failed { error, .. } => {
+                tell_error(self.connection.telemetry(), span, kind, error);
+            }
+            _ => span.set_attribute(KeyValue::new("error.type", kind)),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use metrics::Histogram;
@@ -22,11 +23,16 @@ use crate::vocabulary::values::Slot;
 pub struct Processing {
     context: Option<Context>,
     took: Option<(Histogram, Instant)>,
+    failed: AtomicBool,
 }
 
 impl Processing {
     pub(crate) fn new(context: Option<Context>, took: Option<(Histogram, Instant)>) -> Self {
-        Self { context, took }
+        Self {
+            context,
+            took,
+            failed: AtomicBool::new(false),
+        }
     }
 
     /// Begins to measure, if there is a recorder.
@@ -40,6 +46,11 @@ impl Processing {
     /// Runs a handler so that what is observed in it nests below the event.
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         within(self.context.clone(), future)
+    }
+
+    /// Whether a handler of it fails for the first time.
+    pub(super) fn fails(&self) -> bool {
+        !self.failed.swap(true, Ordering::Relaxed)
     }
 
     /// The context for handlers, if there is a span.

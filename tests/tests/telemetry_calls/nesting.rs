@@ -134,6 +134,50 @@ async fn an_event_contains_what_its_handlers_do() {
     assert_eq!(above(&spans, &stop), ["the end"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_span_of_an_event_tells_of_the_first_handler_that_failed() {
+    let watch = Watch::new();
+    let sim = switch(|_| {}).await;
+    let client = connect(&sim, &watch.telemetry).await;
+    let slow = |_| std::future::pending();
+    let consumer = Consumer::new(client.clone())
+        .handler_timeout(millis(10))
+        .on(EventName::ChannelAnswer, |_| async { Ok(()) })
+        .on(EventName::ChannelAnswer, |_| async {
+            Err("my_pin=1234".into())
+        })
+        .on(EventName::ChannelAnswer, slow)
+        .on(EventName::ChannelPark, slow)
+        .on(EventName::ChannelCreate, |_| async { Ok(()) });
+    let running = consumer.start().await.unwrap();
+    sim.switch().api("originate", "null/1 &park").await;
+    client.api("status").await.unwrap();
+    soon(running.stop()).await;
+
+    let events = watch.named("process_event");
+    let of = |name: &str| {
+        let is = |span: &&SpanData| attribute(span, "event.name").as_deref() == Some(name);
+        events.iter().find(is).unwrap()
+    };
+    let answer = of("CHANNEL_ANSWER");
+    assert_eq!(attribute(answer, "error.type").as_deref(), Some("error"));
+    assert_eq!(answer.events.len(), 1);
+    let shown = format!("{answer:?}");
+    assert!(
+        shown.contains("my_pin=***") && !shown.contains("1234"),
+        "{shown}"
+    );
+    let park = of("CHANNEL_PARK");
+    assert_eq!(attribute(park, "error.type").as_deref(), Some("timeout"));
+    assert_eq!(attribute(of("CHANNEL_CREATE"), "error.type"), None);
+    let failures = "genesis_handler_failures_total";
+    assert_eq!(
+        watch.total(failures, &[("event.name", "CHANNEL_ANSWER")]),
+        2.0
+    );
+    assert_eq!(watch.total(failures, &[("error", "timeout")]), 2.0);
+}
+
 async fn take_call(session: Session) -> genesis_channel::Result<()> {
     let channel = Channel::from_session(&session).await?;
     channel
