@@ -272,3 +272,40 @@ fn a_consumer_is_reloaded_and_a_broken_save_harms_nothing() {
     assert!(line.contains(&format!("two heard of {uuid}")), "{line}");
     assert_eq!(consumer.interrupt().code, 0);
 }
+
+#[cfg(unix)]
+#[test]
+fn modules_are_watched_too_and_a_folder_may_hold_several_applications() {
+    let folder = Folder::new("lua-modules");
+    let save = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let app = "local words = require(\"lib.words\")\ngenesis.outbound(function() end)\n";
+    save("ivr.lua", app);
+    save("whole/main.lua", app);
+    for module in ["lib/words.lua", "whole/lib/words.lua"] {
+        save(module, "return {}");
+    }
+    for (path, name, module) in [
+        ("ivr.lua", None, "lib/words.lua"),
+        (".", Some("ivr"), "lib/words.lua"),
+        ("whole", None, "whole/lib/words.lua"),
+        (".", Some("whole"), "whole/lib/words.lua"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        drop(listener);
+        let mut environment = vec![("ESL_APP_PORT", &*port)];
+        environment.extend(name.map(|name| ("ESL_APP_NAME", name)));
+        let running = start(&folder, &["outbound", "dev", path], &environment);
+        wait_for(&running, "waits for calls on");
+        save(module, "return { oops");
+        let line = wait_for(&running, "the version before it goes on");
+        assert!(line.contains("words.lua:1: "), "{line}");
+        save(module, "return { \"new\" }");
+        wait_for(&running, "was saved and is reloaded");
+        assert_eq!(running.interrupt().code, 0, "{path} {name:?}");
+    }
+}

@@ -23,27 +23,26 @@ pub(crate) enum Found {
 /// Finds the application that these options name. `kind`: the word of the command, for what is said.
 pub(super) fn find(app: &App, kind: &str) -> Result<(How, Found), Failure> {
     let (how, path) = app.how()?;
-    let found = at(path, kind)?.or_else(|| within(path, app.name.as_deref()));
+    let name = app.name.as_deref();
+    let found = match (at(path, kind)?, name) {
+        (Some(Found::Lua { .. }), Some(name)) => {
+            return Err(Failure::usage(format!(
+                "{} is one application: --app (ESL_APP_NAME) {name} has nothing to choose from",
+                path.display()
+            )));
+        }
+        (Some(found), _) => Some(found),
+        (None, name) => within(path, name),
+    };
     let found = found.ok_or_else(|| {
-        let name = app
-            .name
-            .as_ref()
-            .map(|name| format!(", and no {name}.lua either"));
+        let name = name.map(|name| format!(", and no {name}.lua either"));
         Failure::usage(format!(
             "the folder {} has neither {MAIN} nor {MANIFEST}{}; an application is {KINDS}",
             path.display(),
             name.unwrap_or_default()
         ))
     })?;
-    match (&found, &app.name) {
-        (Found::Lua { main, whole }, Some(name)) if *whole || main == path => {
-            Err(Failure::usage(format!(
-                "{} is one application: --app (ESL_APP_NAME) {name} has nothing to choose from",
-                path.display()
-            )))
-        }
-        _ => Ok((how, found)),
-    }
+    Ok((how, found))
 }
 
 /// What is at this path; `None`: a folder that is no application itself.

@@ -87,8 +87,11 @@ impl Watch {
         if self.reach == Reach::Tree {
             return self.watcher.watch(&self.root, RecursiveMode::Recursive);
         }
-        self.watcher
-            .watch(&self.root, RecursiveMode::NonRecursive)?;
+        // a folder may be gone by now
+        let others = self.others.iter().filter(|folder| folder.is_dir());
+        for folder in std::iter::once(&self.root).chain(others) {
+            self.watcher.watch(folder, RecursiveMode::NonRecursive)?;
+        }
         if self.reach == Reach::Project {
             for entry in std::fs::read_dir(&self.root)?.flatten() {
                 let path = entry.path();
