@@ -71,6 +71,16 @@ impl Channel {
     /// With `full` its state follows every event of a channel; without, those of `myevents`
     /// (CALLSTATE and HOLD are not among them).
     ///
+    /// ```no_run
+    /// # use genesis_channel::Channel;
+    /// # async fn example(session: genesis_client::Session) -> genesis_channel::Result<()> {
+    /// let channel = Channel::from_session(&session).await?;
+    /// println!("{:?} calls", channel.header("Caller-Caller-ID-Number"));
+    /// channel.answer().await?.complete().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the connection ended.
@@ -92,6 +102,22 @@ impl Channel {
 
     /// A call that is up already: its state and variables are read from the switch (`uuid_dump`).
     /// Over an outbound socket this needs `full`.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::Channel;
+    /// # use genesis_proto::HangupCause;
+    /// # async fn example(
+    /// #     client: genesis_client::Client,
+    /// #     uuid: String,
+    /// # ) -> genesis_channel::Result<()> {
+    /// match Channel::attach(&client, &uuid).await {
+    ///     Ok(channel) => channel.hangup(HangupCause::ManagerRequest).await?,
+    ///     Err(error) if error.is_unknown_channel() => println!("{uuid} has ended already"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -126,16 +152,44 @@ impl Channel {
     }
 
     /// The Unique-ID.
+    ///
+    /// ```no_run
+    /// # use std::collections::HashMap;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let mut calls = HashMap::new();
+    /// calls.insert(channel.uuid().to_owned(), channel.clone());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn uuid(&self) -> &str {
         &self.tracked().uuid
     }
 
     /// The connection that the channel is controlled over.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let command = format!("uuid_dual_transfer {} 1000 1001", channel.uuid());
+    /// let reply = channel.client().api(&command).await?;
+    /// println!("{}", reply.text());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn client(&self) -> &Client {
         &self.0.client
     }
 
     /// The dial string of the leg, if it was originated here.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::{Channel, OriginateOptions};
+    /// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+    /// let routes = "sofia/gateway/main/4930123456|sofia/gateway/spare/4930123456";
+    /// let channel = Channel::originate(&client, routes, OriginateOptions::new()).await?;
+    /// println!("answered over {:?}", channel.dial_path());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn dial_path(&self) -> Option<&str> {
         self.0.dial_path.as_deref()
     }
@@ -150,24 +204,64 @@ impl Channel {
     }
 
     /// `Channel-State`; CS_NEW until an event has told.
+    ///
+    /// ```no_run
+    /// # use genesis_proto::name::ChannelState;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// if channel.state() == ChannelState::Park {
+    ///     channel.transfer("9664").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn state(&self) -> ChannelState {
         self.with(|state| state.state.clone())
             .unwrap_or(ChannelState::New)
     }
 
     /// `Channel-Call-State`; DOWN until an event has told.
+    ///
+    /// ```no_run
+    /// # use genesis_proto::name::CallState;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// if channel.call_state() == CallState::Held {
+    ///     channel.unhold().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn call_state(&self) -> CallState {
         self.with(|state| state.call_state.clone())
             .unwrap_or(CallState::Down)
     }
 
     /// `Answer-State`; ringing until an event has told.
+    ///
+    /// ```no_run
+    /// # use genesis_proto::name::AnswerState;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// if channel.answer_state() == AnswerState::Ringing {
+    ///     channel.pre_answer().await?; // an announcement that costs the caller nothing
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn answer_state(&self) -> AnswerState {
         self.with(|state| state.answer_state.clone())
             .unwrap_or(AnswerState::Ringing)
     }
 
     /// The call has been answered, whether it is still up or not.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let cause = channel.ended_with().await?;
+    /// if !channel.was_answered() {
+    ///     println!("{:?} was missed: {cause:?}", channel.header("Caller-Caller-ID-Number"));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn was_answered(&self) -> bool {
         self.with(|state| {
             state.is_answered() || state.has_been(&Condition::AnswerState(AnswerState::Answered))
@@ -175,39 +269,107 @@ impl Channel {
     }
 
     /// The call has hung up, or is gone from the switch.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// while !channel.is_over() {
+    ///     channel.playback("ivr/ivr-hold_connect_call.wav").await?.complete().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_over(&self) -> bool {
         self.with(|state| state.ended.is_some())
     }
 
     /// Why it hung up, once it has. `None` also when it ended while the connection was away.
+    ///
+    /// ```no_run
+    /// # use genesis_proto::HangupCause;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// if let Err(error) = channel.playback("ivr/ivr-welcome.wav").await {
+    ///     match channel.hangup_cause() {
+    ///         Some(HangupCause::OriginatorCancel) => println!("the caller gave up"),
+    ///         _ => return Err(error),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn hangup_cause(&self) -> Option<HangupCause> {
         self.with(|state| state.ended.as_ref().and_then(|ended| ended.cause.clone()))
     }
 
     /// A channel variable as of the last event that carried them. What it is now asks
     /// [`get_variable`](Self::get_variable).
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// if let Some(agent) = channel.variable("sip_user_agent") {
+    ///     println!("the caller's telephone is a {agent}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn variable(&self, name: &str) -> Option<String> {
         let data = self.last_event()?;
         data.variable(name).map(Cow::into_owned)
     }
 
     /// A header of the last event that carried the channel's data.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// match channel.header("Caller-Destination-Number").as_deref() {
+    ///     Some("112" | "110") => channel.transfer("emergency").await?,
+    ///     _ => channel.transfer("reception").await?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn header(&self, name: &str) -> Option<String> {
         let data = self.last_event()?;
         data.get(name).map(Cow::into_owned)
     }
 
     /// The last event that carried the channel's data and variables.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// if let Some(event) = channel.last_event() {
+    ///     println!("{}, direction {:?}", event.name(), event.call_direction());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn last_event(&self) -> Option<Event> {
         self.with(|state| state.data.clone())
     }
 
     /// When the channel was created, by the clock of the switch.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// if let Some(created) = channel.created_at() {
+    ///     println!("in the queue for {:?}", created.elapsed().unwrap_or_default());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn created_at(&self) -> Option<SystemTime> {
         time(self.with(|state| state.created))
     }
 
     /// When it was answered, by the clock of the switch.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// if let (Some(created), Some(answered)) = (channel.created_at(), channel.answered_at()) {
+    ///     println!("rang for {:?}", answered.duration_since(created).unwrap_or_default());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn answered_at(&self) -> Option<SystemTime> {
         time(self.with(|state| state.answered))
     }
@@ -222,6 +384,17 @@ impl Channel {
     /// in since it is followed, an event that has come since then. For the next time only, see
     /// [`expect`](Self::expect). An event that a channel's state does not need (CUSTOM, TALK, …) is
     /// subscribed for the wait; of those only what comes from now on is seen.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use genesis_proto::EventName;
+    /// # use genesis_proto::name::CallState;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.wait(CallState::Active, Duration::from_secs(30)).await?;
+    /// channel.wait(EventName::ChannelBridge, Duration::from_secs(60)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -325,6 +498,18 @@ impl Channel {
     /// Waits until the call has ended and gives the cause; `None` if it ended while the connection
     /// was away.
     ///
+    /// ```no_run
+    /// # use genesis_proto::HangupCause;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// match channel.ended_with().await? {
+    ///     Some(HangupCause::NormalClearing) => println!("hung up as usual"),
+    ///     Some(cause) => println!("ended with {cause}"),
+    ///     None => println!("ended while the connection was away"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the link is lost.
@@ -342,6 +527,16 @@ impl Channel {
 
     /// The events of this channel that its state is made of, as a stream.
     ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let mut events = channel.events().await?;
+    /// while let Some(event) = events.next_event().await {
+    ///     println!("{} {:?}", event.name(), event.call_state());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the connection ended.
@@ -357,6 +552,17 @@ impl Channel {
 }
 
 /// A wait that has begun; see [`Channel::expect`].
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use genesis_proto::EventName;
+/// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+/// let parked = channel.expect(EventName::ChannelPark);
+/// channel.park().await?;
+/// parked.within(Duration::from_secs(2)).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "it waits only when awaited"]
 pub struct Expected {
     what: String,
@@ -366,6 +572,20 @@ pub struct Expected {
 
 impl Expected {
     /// Waits for it until `deadline` from now.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use genesis_proto::HangupCause;
+    /// # use genesis_proto::name::AnswerState;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let answered = channel.expect(AnswerState::Answered);
+    /// match answered.within(Duration::from_secs(20)).await {
+    ///     Err(error) if error.is_timeout() => channel.hangup(HangupCause::NoAnswer).await?,
+    ///     other => other?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

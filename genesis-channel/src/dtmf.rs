@@ -22,6 +22,18 @@ use crate::channel::Channel;
 const WAITING: usize = 1024;
 
 /// A digit that was pressed: the DTMF event of one channel.
+///
+/// ```
+/// use std::time::Duration;
+/// use genesis_channel::Digit;
+///
+/// /// A star that is held asks for the operator.
+/// fn asks_for_operator(pressed: &Digit) -> bool {
+///     pressed.digit == '*' && pressed.duration >= Duration::from_secs(1)
+/// }
+/// # let pressed = Digit { digit: '*', duration: Duration::from_millis(1200), source: None };
+/// # assert!(asks_for_operator(&pressed));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digit {
     /// `0` to `9`, `*`, `#`, `A` to `D`.
@@ -50,6 +62,20 @@ impl Digit {
 
 /// A stream of the digits of one channel, from its making on. It ends with the call, or with the
 /// connection.
+///
+/// ```no_run
+/// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+/// let mut digits = channel.digits();
+/// let mut pin = String::new();
+/// while let Some(pressed) = digits.next().await {
+///     match pressed.digit {
+///         '#' => break,
+///         digit => pin.push(digit),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct DigitStream {
     digits: mpsc::Receiver<Digit>,
@@ -61,6 +87,19 @@ pub struct DigitStream {
 impl DigitStream {
     /// The next digit; `None` when the call or the connection has ended.
     ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let mut digits = channel.digits();
+    /// match tokio::time::timeout(Duration::from_secs(10), digits.next()).await {
+    ///     Ok(Some(pressed)) => println!("{} from {:?}", pressed.digit, pressed.source),
+    ///     Ok(None) => println!("the caller hung up"),
+    ///     Err(_) => println!("nothing for ten seconds"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Safe: no digit is taken unless the future completes.
@@ -69,6 +108,16 @@ impl DigitStream {
     }
 
     /// How many digits were dropped, because 1,024 waited already.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let mut digits = channel.digits();
+    /// channel.ended_with().await?; // nobody read them meanwhile
+    /// println!("{} digits were too many to keep", digits.lost());
+    /// # let _ = digits.next().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
@@ -86,6 +135,16 @@ type Handling = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Handler = Arc<dyn Fn(Digit) -> Handling + Send + Sync>;
 
 /// Names a handler of digits, to take it off again.
+///
+/// ```no_run
+/// # use genesis_channel::DigitHandlerId;
+/// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+/// let star: DigitHandlerId = channel.on_digit('*', |_| async { println!("back to the menu") });
+/// channel.playback("ivr/ivr-terms.wav").await?.complete().await?;
+/// channel.remove_digit_handler(star);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DigitHandlerId(u64);
 
@@ -246,6 +305,18 @@ impl Channel {
 
     /// Calls `handler` for each digit that has no handler of its own.
     ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let (sender, mut pressed) = tokio::sync::mpsc::unbounded_channel();
+    /// channel.on_any_digit(move |digit| {
+    ///     let sent = sender.send(digit.digit);
+    ///     async move { drop(sent) }
+    /// });
+    /// println!("the first was {:?}", pressed.recv().await);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
@@ -258,6 +329,21 @@ impl Channel {
     }
 
     /// Takes a handler off; whether it was there.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let skip = {
+    ///     let caller = channel.clone();
+    ///     channel.on_any_digit(move |_| {
+    ///         let caller = caller.clone();
+    ///         async move { drop(caller.break_media(false).await) }
+    ///     })
+    /// };
+    /// channel.playback("ivr/ivr-announcement.wav").await?.complete().await?; // any digit skips it
+    /// assert!(channel.remove_digit_handler(skip));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remove_digit_handler(&self, id: DigitHandlerId) -> bool {
         let digits = self.tracked().digits();
         let mut handlers = digits.handlers();

@@ -13,6 +13,19 @@ use crate::channel::{Channel, Expected};
 use crate::error::{Error, Result};
 
 /// What a channel is bridged to.
+///
+/// ```no_run
+/// # use genesis_channel::{BridgeTo, Channel};
+/// # async fn example(caller: Channel, agent: Option<Channel>) -> genesis_channel::Result<()> {
+/// let to = match &agent {
+///     Some(agent) => BridgeTo::from(agent), // is on the line already
+///     None => BridgeTo::from("group/sales@example.com"),
+/// };
+/// let bridging = caller.bridge(to).await?;
+/// # let _ = bridging;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum BridgeTo {
@@ -55,6 +68,19 @@ impl From<String> for BridgeTo {
 }
 
 /// A bridge that is being made.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # async fn example(caller: genesis_channel::Channel) -> genesis_channel::Result<()> {
+/// caller.set_variable("continue_on_fail", "true").await?;
+/// let bridging = caller.bridge("user/1000").await?;
+/// if let Err(error) = bridging.connected(Duration::from_secs(30)).await {
+///     println!("{:?}, so it goes to voicemail", error.hangup_cause());
+///     caller.transfer("voicemail").await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "say whether the bridge came about with connected()"]
 pub struct Bridging {
@@ -74,6 +100,17 @@ struct Observed {
 }
 
 /// A bridge that stands.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # async fn example(caller: genesis_channel::Channel) -> genesis_channel::Result<()> {
+/// let bridging = caller.bridge("sofia/gateway/main/4930123456").await?;
+/// let bridge = bridging.connected(Duration::from_secs(45)).await?;
+/// bridge.channel().start_recording("/var/spool/calls/4711.wav", None).await?;
+/// bridge.ended().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Bridge {
     channel: Channel,
@@ -225,6 +262,19 @@ impl Drop for Observed {
 impl Bridging {
     /// Waits until the two are connected.
     ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(caller: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let bridging = caller.bridge("user/1000,user/1001").await?;
+    /// match bridging.connected(Duration::from_secs(20)).await {
+    ///     Ok(_) => println!("talks with {:?}", caller.header("Other-Leg-Destination-Number")),
+    ///     Err(error) if error.is_hung_up() => println!("the caller did not wait"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Who was called did not answer ([`ErrorKind::NotAnswered`](crate::ErrorKind::NotAnswered), or
@@ -270,6 +320,18 @@ impl Bridging {
 impl Bridge {
     /// Waits until the two are no longer connected.
     ///
+    /// ```no_run
+    /// # async fn example(bridge: genesis_channel::Bridge) -> genesis_channel::Result<()> {
+    /// let caller = bridge.channel().clone();
+    /// match bridge.ended().await {
+    ///     Ok(()) => caller.transfer("survey").await?, // only the agent hung up
+    ///     Err(error) if error.is_hung_up() => println!("the caller hung up first"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The call ended with the bridge ([`Error::is_hung_up`], with the cause), or the link was lost.
@@ -282,6 +344,14 @@ impl Bridge {
     }
 
     /// The channel that was bridged.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::BroadcastLeg;
+    /// # async fn example(bridge: genesis_channel::Bridge) -> genesis_channel::Result<()> {
+    /// bridge.channel().broadcast("ivr/ivr-one_minute_left.wav", BroadcastLeg::Both).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn channel(&self) -> &Channel {
         &self.channel
     }

@@ -12,6 +12,16 @@ use crate::channel::Channel;
 use crate::error::{Error, Result};
 
 /// Which leg of a bridge is transferred.
+///
+/// ```no_run
+/// # use genesis_channel::{Transfer, TransferLeg};
+/// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+/// // the agent's leg goes to the survey, the caller's stays with us
+/// channel.set_variable("park_after_bridge", "true").await?;
+/// channel.transfer(Transfer::to("survey").leg(TransferLeg::Other)).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransferLeg {
@@ -42,6 +52,12 @@ pub struct Transfer {
 
 impl Transfer {
     /// This extension, in the dialplan and context that the channel is in.
+    ///
+    /// ```
+    /// use genesis_channel::Transfer;
+    ///
+    /// assert_eq!(Transfer::to("1000"), "1000".into());
+    /// ```
     pub fn to(extension: impl Into<String>) -> Self {
         Self {
             extension: extension.into(),
@@ -52,6 +68,13 @@ impl Transfer {
     }
 
     /// The dialplan, for instance `XML`.
+    ///
+    /// ```
+    /// use genesis_channel::Transfer;
+    ///
+    /// let farewell = Transfer::to("playback:ivr/ivr-thank_you.wav,hangup").dialplan("inline");
+    /// # let _ = farewell;
+    /// ```
     #[must_use]
     pub fn dialplan(mut self, dialplan: impl Into<String>) -> Self {
         self.dialplan = Some(dialplan.into());
@@ -59,6 +82,13 @@ impl Transfer {
     }
 
     /// The context of the dialplan.
+    ///
+    /// ```
+    /// use genesis_channel::Transfer;
+    ///
+    /// let other_tenant = Transfer::to("2000").context("tenant-b");
+    /// # assert_ne!(other_tenant, Transfer::to("2000"));
+    /// ```
     #[must_use]
     pub fn context(mut self, context: impl Into<String>) -> Self {
         self.context = Some(context.into());
@@ -66,6 +96,13 @@ impl Transfer {
     }
 
     /// Which leg of a bridge.
+    ///
+    /// ```
+    /// use genesis_channel::{Transfer, TransferLeg};
+    ///
+    /// let conference = Transfer::to("3000").leg(TransferLeg::Both); // both who talk
+    /// # assert_ne!(conference, Transfer::to("3000"));
+    /// ```
     #[must_use]
     pub fn leg(mut self, leg: TransferLeg) -> Self {
         self.leg = leg;
@@ -102,6 +139,14 @@ impl From<String> for Transfer {
 impl Channel {
     /// Answers the call.
     ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.answer().await?.complete().await?;
+    /// channel.playback("ivr/ivr-welcome_to_freeswitch.wav").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`execute`](Self::execute).
@@ -122,6 +167,15 @@ impl Channel {
 
     /// Sends early media: the caller hears what is played before the call is answered.
     ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.pre_answer().await?;
+    /// channel.playback("ivr/ivr-no_user_response.wav").await?.complete().await?;
+    /// channel.hangup(genesis_proto::HangupCause::UserBusy).await?; // was never answered
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`execute`](Self::execute).
@@ -135,6 +189,17 @@ impl Channel {
 
     /// Parks the call: it stays up and does nothing. With `uuid_park`; over a socket without `full`
     /// with the application `park`.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use genesis_proto::EventName;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.park().await?;
+    /// channel.wait(EventName::ChannelPark, Duration::from_secs(2)).await?;
+    /// println!("{} waits for somebody to pick it up", channel.uuid());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -160,6 +225,15 @@ impl Channel {
     /// Hangs the call up; without a cause with NORMAL_CLEARING. Returns when the switch has taken
     /// the command; the end is told by the events ([`ended_with`](Self::ended_with)). A call that
     /// has ended already is no error.
+    ///
+    /// ```no_run
+    /// # use genesis_proto::HangupCause;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.hangup(HangupCause::CallRejected).await?;
+    /// println!("ended with {:?}", channel.ended_with().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -204,6 +278,15 @@ impl Channel {
     /// Needs an inbound connection or `full` to transfer the other leg; over other sockets the
     /// application `transfer` is run, which takes the call away from the socket.
     ///
+    /// ```no_run
+    /// # use genesis_channel::Transfer;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.set_variable("transferred_by", "ivr").await?;
+    /// channel.transfer(Transfer::to("voicemail").dialplan("XML").context("default")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`execute`](Self::execute); [`ErrorKind::Mode`](crate::ErrorKind::Mode).
@@ -233,6 +316,16 @@ impl Channel {
     /// A `loopback/` leg can be held but not taken off hold: its call state does not become HELD, and
     /// the switch then refuses `uuid_hold off`.
     ///
+    /// ```no_run
+    /// # use genesis_channel::Channel;
+    /// # async fn example(customer: Channel, agent: Channel) -> genesis_channel::Result<()> {
+    /// customer.hold().await?;
+    /// agent.playback("ivr/ivr-call_being_transferred.wav").await?.complete().await?;
+    /// customer.unhold().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`execute`](Self::execute); [`ErrorKind::Mode`](crate::ErrorKind::Mode).
@@ -245,6 +338,16 @@ impl Channel {
     }
 
     /// Takes the call off hold. Needs an inbound connection or `full`.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use genesis_proto::name::CallState;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.wait(CallState::Held, Duration::from_secs(5)).await?;
+    /// channel.unhold().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -260,6 +363,16 @@ impl Channel {
 
     /// Ends the application that plays or records now; with `all`, also those that are queued. Needs
     /// an inbound connection or `full`.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let music = channel.playback("local_stream://moh").await?;
+    /// // somebody is free now
+    /// channel.break_media(true).await?;
+    /// music.complete().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -277,6 +390,16 @@ impl Channel {
     /// a second and a second. Each lasts `duration`, or what the switch is set to (250 ms).
     ///
     /// Over a socket without `full` with the application `send_dtmf`.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// // through the other side's menu: 2, a pause of one second, then the account and #
+    /// channel.send_dtmf("2W", None).await?;
+    /// channel.send_dtmf("4711#", Some(Duration::from_millis(100))).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -306,6 +429,14 @@ impl Channel {
 
     /// Writes a line to the log of the switch, with the channel's UUID.
     ///
+    /// ```no_run
+    /// # use genesis_proto::name::LogLevel;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.log(LogLevel::Notice, "chose the menu's item 3").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`execute`](Self::execute).
@@ -318,6 +449,16 @@ impl Channel {
     }
 
     /// Lets the channel do nothing for a while; what is queued after it waits.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.answer().await?;
+    /// channel.sleep(Duration::from_millis(500)).await?; // until the audio path stands
+    /// channel.playback("ivr/ivr-enter_ext.wav").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

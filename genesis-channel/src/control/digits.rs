@@ -43,6 +43,13 @@ pub struct PlayAndGetDigits {
 
 impl PlayAndGetDigits {
     /// Plays this file and waits for one digit, for 5 seconds, once; `#` ends the input.
+    ///
+    /// ```
+    /// use genesis_channel::PlayAndGetDigits;
+    ///
+    /// let yes_or_no = PlayAndGetDigits::new("ivr/ivr-accept_reject.wav");
+    /// # let _ = yes_or_no;
+    /// ```
     pub fn new(file: impl Into<String>) -> Self {
         Self {
             file: file.into(),
@@ -60,6 +67,13 @@ impl PlayAndGetDigits {
     }
 
     /// At least `min` and at most `max` digits, up to 128.
+    ///
+    /// ```
+    /// use genesis_channel::PlayAndGetDigits;
+    ///
+    /// let extension = PlayAndGetDigits::new("ivr/ivr-enter_ext.wav").digits(3, 5);
+    /// # let _ = extension;
+    /// ```
     #[must_use]
     pub fn digits(mut self, min: u32, max: u32) -> Self {
         (self.min, self.max) = (min, max);
@@ -67,6 +81,13 @@ impl PlayAndGetDigits {
     }
 
     /// How often it is asked; default once.
+    ///
+    /// ```
+    /// use genesis_channel::PlayAndGetDigits;
+    ///
+    /// let pin = PlayAndGetDigits::new("ivr/ivr-please_enter_pin.wav").digits(4, 4).tries(3);
+    /// # let _ = pin;
+    /// ```
     #[must_use]
     pub fn tries(mut self, tries: u32) -> Self {
         self.tries = tries;
@@ -74,6 +95,14 @@ impl PlayAndGetDigits {
     }
 
     /// How long the first digit may take; default 5 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use genesis_channel::PlayAndGetDigits;
+    ///
+    /// let slow = PlayAndGetDigits::new("ivr/card_number.wav").timeout(Duration::from_secs(20));
+    /// # let _ = slow;
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -81,6 +110,17 @@ impl PlayAndGetDigits {
     }
 
     /// How long each further digit may take; default as the first.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use genesis_channel::PlayAndGetDigits;
+    ///
+    /// let number = PlayAndGetDigits::new("ivr/ivr-enter_destination_telephone_number.wav")
+    ///     .digits(1, 15)
+    ///     .timeout(Duration::from_secs(10))
+    ///     .digit_timeout(Duration::from_secs(3));
+    /// # let _ = number;
+    /// ```
     #[must_use]
     pub fn digit_timeout(mut self, timeout: Duration) -> Self {
         self.digit_timeout = Some(timeout);
@@ -88,6 +128,13 @@ impl PlayAndGetDigits {
     }
 
     /// The digits that end the input; default `#`, and `""` for none.
+    ///
+    /// ```
+    /// use genesis_channel::PlayAndGetDigits;
+    ///
+    /// let code = PlayAndGetDigits::new("ivr/feature_code.wav").digits(3, 3).terminators("");
+    /// # let _ = code;
+    /// ```
     #[must_use]
     pub fn terminators(mut self, terminators: impl Into<String>) -> Self {
         self.terminators = terminators.into();
@@ -95,6 +142,15 @@ impl PlayAndGetDigits {
     }
 
     /// What is played after a wrong input; default nothing.
+    ///
+    /// ```
+    /// use genesis_channel::PlayAndGetDigits;
+    ///
+    /// let menu = PlayAndGetDigits::new("ivr/languages.wav")
+    ///     .tries(2)
+    ///     .invalid_file("ivr/ivr-that_was_an_invalid_entry.wav");
+    /// # let _ = menu;
+    /// ```
     #[must_use]
     pub fn invalid_file(mut self, file: impl Into<String>) -> Self {
         self.invalid_file = Some(file.into());
@@ -102,6 +158,16 @@ impl PlayAndGetDigits {
     }
 
     /// The channel variable that the digits are left in; default `genesis_digits`.
+    ///
+    /// ```
+    /// use genesis_channel::PlayAndGetDigits;
+    ///
+    /// // what the dialplan reads later as ${customer_number}
+    /// let customer = PlayAndGetDigits::new("ivr/customer.wav")
+    ///     .digits(6, 6)
+    ///     .variable("customer_number");
+    /// # let _ = customer;
+    /// ```
     #[must_use]
     pub fn variable(mut self, name: impl Into<String>) -> Self {
         self.variable = name.into();
@@ -109,6 +175,15 @@ impl PlayAndGetDigits {
     }
 
     /// The whole input must match this regular expression (of the switch: PCRE). Anchors are added.
+    ///
+    /// ```
+    /// use genesis_channel::PlayAndGetDigits;
+    ///
+    /// let internal = PlayAndGetDigits::new("ivr/ivr-enter_ext.wav")
+    ///     .digits(4, 4)
+    ///     .regex("10[01][0-9]");
+    /// # let _ = internal;
+    /// ```
     #[must_use]
     pub fn regex(mut self, regex: impl Into<String>) -> Self {
         self.regex = Some(regex.into());
@@ -117,6 +192,15 @@ impl PlayAndGetDigits {
 
     /// The extension that the call goes to when nothing fitting was pressed: `EXTENSION [DIALPLAN
     /// CONTEXT]`.
+    ///
+    /// ```
+    /// use genesis_channel::PlayAndGetDigits;
+    ///
+    /// let menu = PlayAndGetDigits::new("ivr/main_menu.wav")
+    ///     .tries(3)
+    ///     .transfer_on_failure("operator XML default");
+    /// # let _ = menu;
+    /// ```
     #[must_use]
     pub fn transfer_on_failure(mut self, extension: impl Into<String>) -> Self {
         self.transfer_on_failure = Some(extension.into());
@@ -170,6 +254,14 @@ impl PlayAndGetDigits {
 }
 
 /// What came of asking for digits.
+///
+/// ```
+/// use genesis_channel::DigitsResult;
+///
+/// let result = DigitsResult::Digits { digits: "4711".to_owned(), terminator: Some('#') };
+/// assert_eq!(result.digits(), Some("4711"));
+/// assert_eq!(DigitsResult::Timeout.digits(), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DigitsResult {
@@ -191,6 +283,19 @@ pub enum DigitsResult {
 
 impl DigitsResult {
     /// The digits, if fitting ones were pressed.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::PlayAndGetDigits;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let menu = PlayAndGetDigits::new("ivr/main_menu.wav").regex("[12]");
+    /// match channel.play_and_get_digits(&menu).await?.digits() {
+    ///     Some("1") => channel.transfer("sales").await?,
+    ///     Some("2") => channel.transfer("support").await?,
+    ///     _ => channel.transfer("operator").await?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn digits(&self) -> Option<&str> {
         match self {
             Self::Digits { digits, .. } => Some(digits),

@@ -9,6 +9,17 @@ use tokio::runtime::Handle;
 use crate::channel::Channel;
 
 /// A channel that is hung up when this is dropped; see [`Channel::hangup_on_drop`].
+///
+/// ```no_run
+/// # use genesis_channel::{Channel, OriginateOptions};
+/// # use genesis_proto::HangupCause;
+/// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+/// let channel = Channel::originate(&client, "user/1000", OriginateOptions::new()).await?;
+/// let call = channel.hangup_on_drop(HangupCause::NormalClearing);
+/// call.playback("ivr/wake_up.wav").await?.complete().await?; // a guard is used as the channel
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct HangupGuard {
     channel: Channel,
@@ -44,6 +55,16 @@ impl Channel {
 
 impl HangupGuard {
     /// Gives the channel back; dropping it leaves the call alone again.
+    ///
+    /// ```no_run
+    /// # use genesis_proto::HangupCause;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let guard = channel.hangup_on_drop(HangupCause::NormalTemporaryFailure);
+    /// guard.set_variable("checked", "true").await?;
+    /// guard.keep().transfer("1000").await?; // from here on the dialplan has the call
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn keep(mut self) -> Channel {
         self.runtime = None;
         self.channel.clone()

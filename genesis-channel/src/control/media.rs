@@ -10,6 +10,14 @@ use crate::channel::Channel;
 use crate::error::{Error, Result};
 
 /// How something is said.
+///
+/// ```
+/// use genesis_channel::{Say, SayMethod};
+///
+/// let floor = Say::new("en", "NUMBER", "3").method(SayMethod::Counted); // third
+/// let account = Say::new("en", "NUMBER", "4711").method(SayMethod::Iterated); // 4 7 1 1
+/// # let _ = (floor, account);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SayMethod {
@@ -36,6 +44,13 @@ impl SayMethod {
 }
 
 /// The gender of what is counted, for languages that inflect.
+///
+/// ```
+/// use genesis_channel::{Say, SayGender};
+///
+/// let calls = Say::new("es", "ITEMS", "1").gender(SayGender::Feminine); // una
+/// # let _ = calls;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SayGender {
@@ -79,6 +94,14 @@ impl Say {
     /// `module` is the say module (`en`); `kind` what the text is (`NUMBER`, `ITEMS`, `PERSONS`,
     /// `CURRENCY`, `CURRENT_DATE_TIME`, `TELEPHONE_NUMBER`, `NAME_SPELLED`, …: switch_types.h,
     /// `switch_say_type_t`).
+    ///
+    /// ```
+    /// use genesis_channel::Say;
+    ///
+    /// let balance = Say::new("en", "CURRENCY", "12.50");
+    /// let date = Say::new("en", "CURRENT_DATE_TIME", "1735689600"); // seconds since 1970
+    /// # let _ = (balance, date);
+    /// ```
     pub fn new(
         module: impl Into<String>,
         kind: impl Into<String>,
@@ -95,6 +118,13 @@ impl Say {
     }
 
     /// The language of the recorded words, if not the module's own.
+    ///
+    /// ```
+    /// use genesis_channel::Say;
+    ///
+    /// let telephone = Say::new("en", "TELEPHONE_NUMBER", "2025550143").language("en-gb");
+    /// # let _ = telephone;
+    /// ```
     #[must_use]
     pub fn language(mut self, language: impl Into<String>) -> Self {
         self.language = Some(language.into());
@@ -102,6 +132,13 @@ impl Say {
     }
 
     /// How it is said; default pronounced.
+    ///
+    /// ```
+    /// use genesis_channel::{Say, SayMethod};
+    ///
+    /// let position = Say::new("en", "NUMBER", "2").method(SayMethod::Counted); // second
+    /// # let _ = position;
+    /// ```
     #[must_use]
     pub fn method(mut self, method: SayMethod) -> Self {
         self.method = method;
@@ -109,6 +146,13 @@ impl Say {
     }
 
     /// The gender of what is counted.
+    ///
+    /// ```
+    /// use genesis_channel::{Say, SayGender};
+    ///
+    /// let messages = Say::new("ru", "MESSAGES", "2").gender(SayGender::Neuter);
+    /// # let _ = messages;
+    /// ```
     #[must_use]
     pub fn gender(mut self, gender: SayGender) -> Self {
         self.gender = Some(gender);
@@ -159,11 +203,25 @@ pub struct RecordOptions {
 
 impl RecordOptions {
     /// It ends with the call, or by [`Channel::break_media`].
+    ///
+    /// ```
+    /// use genesis_channel::RecordOptions;
+    ///
+    /// assert_eq!(RecordOptions::new(), RecordOptions::default());
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// The longest time, in whole seconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use genesis_channel::RecordOptions;
+    ///
+    /// let voicemail = RecordOptions::new().limit(Duration::from_secs(3 * 60));
+    /// # let _ = voicemail;
+    /// ```
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
@@ -171,6 +229,13 @@ impl RecordOptions {
     }
 
     /// It ends after so many seconds below this energy level.
+    ///
+    /// ```
+    /// use genesis_channel::RecordOptions;
+    ///
+    /// let name = RecordOptions::new().silence(200, 2); // ends after two silent seconds
+    /// # let _ = name;
+    /// ```
     #[must_use]
     pub fn silence(mut self, threshold: u32, seconds: u32) -> Self {
         self.silence = Some((threshold, seconds));
@@ -188,6 +253,15 @@ impl RecordOptions {
 }
 
 /// Who hears a broadcast.
+///
+/// ```no_run
+/// # use genesis_channel::BroadcastLeg;
+/// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+/// channel.broadcast("tone_stream://%(200,0,1400)", BroadcastLeg::Both).await?; // it is recorded
+/// channel.broadcast("ivr/ivr-one_minute_left.wav", BroadcastLeg::This).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BroadcastLeg {
@@ -231,6 +305,16 @@ impl Channel {
 
     /// Says a number, a date, a name.
     ///
+    /// ```no_run
+    /// # use genesis_channel::{Say, SayMethod};
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.playback("ivr/ivr-extension_number.wav").await?;
+    /// let extension = Say::new("en", "NUMBER", "1004").method(SayMethod::Iterated);
+    /// channel.say(&extension).await?.complete().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`execute`](Self::execute); a module or kind that is no word.
@@ -251,6 +335,17 @@ impl Channel {
     /// the channel meanwhile; to record a conversation, see
     /// [`start_recording`](Self::start_recording).
     ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use genesis_channel::RecordOptions;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let ends = RecordOptions::new().limit(Duration::from_secs(60)).silence(200, 4);
+    /// let done = channel.record("/var/spool/greetings/1000.wav", ends).await?.complete().await?;
+    /// println!("recorded for {:?} ms", done.variable("record_ms"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`execute`](Self::execute).
@@ -267,6 +362,18 @@ impl Channel {
     /// [`stop_recording`](Self::stop_recording) or `limit`.
     ///
     /// With `uuid_record`; over a socket without `full` with the application `record_session`.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use genesis_proto::EventName;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let file = format!("/var/spool/calls/{}.wav", channel.uuid());
+    /// let recording = channel.expect(EventName::RecordStart);
+    /// channel.start_recording(&file, Some(Duration::from_secs(2 * 60 * 60))).await?;
+    /// recording.within(Duration::from_secs(5)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -290,6 +397,16 @@ impl Channel {
     /// Ends a recording that [`start_recording`](Self::start_recording) began; of all files with
     /// `"all"`.
     ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let file = "/var/spool/calls/4711.wav";
+    /// channel.start_recording(file, None).await?;
+    /// // the caller is about to say the number of a credit card
+    /// channel.stop_recording(file).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`start_recording`](Self::start_recording); a file that is not being recorded is refused.
@@ -307,6 +424,15 @@ impl Channel {
 
     /// Plays a file to a call that is busy with something else, or runs an application
     /// (`APP::ARGUMENT`) on it. Needs an inbound connection or `full`.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::BroadcastLeg;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// // a whisper: who the call is bridged to hears it, the caller does not
+    /// channel.broadcast("ivr/ivr-recording_started.wav", BroadcastLeg::Other).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -10,6 +10,14 @@ impl Channel {
     /// `full`: without `full` there is only `getvar`, whose reply can be forged by the value; use
     /// [`variable`](Self::variable), as of the last event.
     ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let codec = channel.get_variable("read_codec").await?;
+    /// println!("the caller speaks {}", codec.as_deref().unwrap_or("nothing yet"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`hold`](Self::hold).
@@ -30,6 +38,14 @@ impl Channel {
     ///
     /// With `uuid_setvar`; over a socket without `full` with the application `set`, which would expand
     /// `${…}` in the value: such a value is refused there.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// channel.set_variable("hangup_after_bridge", "true").await?;
+    /// channel.set_variable("ringback", "").await?; // takes it away
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -62,6 +78,14 @@ impl Channel {
     }
 
     /// Sets several variables, one after the other.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let billing = [("account_code", "4711"), ("cost_centre", "sales"), ("campaign", "autumn")];
+    /// channel.set_variables(billing).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

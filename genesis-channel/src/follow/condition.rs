@@ -4,6 +4,21 @@ use genesis_proto::EventName;
 use genesis_proto::name::{AnswerState, CallState, ChannelState};
 
 /// What a wait waits for. Made from a state or an event name by `into()`.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use genesis_channel::Condition;
+/// # use genesis_proto::EventName;
+/// # use genesis_proto::name::CallState;
+/// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+/// let milestones: [Condition; 2] = [CallState::Active.into(), EventName::ChannelBridge.into()];
+/// for milestone in milestones {
+///     channel.wait(milestone.clone(), Duration::from_secs(30)).await?;
+///     println!("reached {milestone}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
