@@ -29,6 +29,15 @@ impl Channel {
     /// Works over every connection. An application that the switch does not know is accepted and then
     /// hangs the call up (DESTINATION_OUT_OF_ORDER).
     ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let conference = channel.execute("conference", "3000@default").await?;
+    /// conference.complete().await?; // the caller has left it
+    /// channel.execute("voicemail", "default example.com 1000").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The channel has hung up; the argument has a line break (see
@@ -47,6 +56,15 @@ impl Channel {
 
     /// Runs an application with all that `sendmsg` knows: loops, event lock, an argument of several
     /// lines, an `Event-UUID` of your own.
+    ///
+    /// ```no_run
+    /// # use genesis_proto::command::{Execute, Loops};
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let ring = Execute::new("playback")?.arg("tone_stream://%(1000,4000,440,480)")?;
+    /// channel.execute_with(ring.loops(Loops::Times(5)).event_lock()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

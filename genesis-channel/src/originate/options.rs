@@ -12,6 +12,14 @@ use crate::error::Result;
 ///
 /// A switch refuses new sessions over its own limit (`sessions-per-second` in switch.conf.xml, 30 as
 /// it is installed), and one connection takes some 900 `bgapi` a second.
+///
+/// ```
+/// use genesis_channel::{OriginateOptions, Pace};
+///
+/// // a trunk that takes five calls a second
+/// let campaign = OriginateOptions::new().pace(Pace::PerSecond(5));
+/// # let _ = campaign;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pace {
@@ -72,11 +80,24 @@ impl Default for OriginateOptions {
 
 impl OriginateOptions {
     /// Rings for 60 seconds, waits for the answer, and parks the answered call.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    ///
+    /// assert!(!OriginateOptions::new().has_variables());
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets a variable on all legs.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    ///
+    /// let paging = OriginateOptions::new().variable("sip_auto_answer", "true");
+    /// # let _ = paging;
+    /// ```
     #[must_use]
     pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.variables.push((name.into(), value.into()));
@@ -84,11 +105,26 @@ impl OriginateOptions {
     }
 
     /// Whether variables were set.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    ///
+    /// let options = OriginateOptions::new().variable("account_code", "4711");
+    /// assert!(options.has_variables());
+    /// ```
     pub fn has_variables(&self) -> bool {
         !self.variables.is_empty()
     }
 
     /// Sets variables on all legs.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    ///
+    /// let billing = [("account_code", "4711"), ("campaign", "autumn")];
+    /// let options = OriginateOptions::new().variables(billing);
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub fn variables<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
@@ -102,6 +138,13 @@ impl OriginateOptions {
     }
 
     /// The caller id that the called party sees: name and number.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    ///
+    /// let options = OriginateOptions::new().caller_id("Example Ltd", "+442079460000");
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub fn caller_id(mut self, name: impl Into<String>, number: impl Into<String>) -> Self {
         self.caller_id = Some((name.into(), number.into()));
@@ -111,6 +154,14 @@ impl OriginateOptions {
     /// How long each attempt of the dial string may ring; default 60 s. The switch is told
     /// (`originate_timeout`, in whole seconds, rounded up), so that it ends even if this process
     /// dies.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use genesis_channel::OriginateOptions;
+    ///
+    /// let four_rings = OriginateOptions::new().timeout(Duration::from_secs(24));
+    /// # let _ = four_rings;
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -119,6 +170,17 @@ impl OriginateOptions {
 
     /// Early media counts as success, as it does for the switch by itself; default is that only an
     /// answer does (`ignore_early_media=true`).
+    ///
+    /// ```no_run
+    /// # use genesis_channel::{Channel, OriginateOptions};
+    /// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+    /// // hear what the network says of the number: "not in service" comes before any answer
+    /// let options = OriginateOptions::new().early_media(true);
+    /// let channel = Channel::originate(&client, "sofia/gateway/main/4930123456", options).await?;
+    /// println!("answered or not: {}", channel.answer_state());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn early_media(mut self, counts: bool) -> Self {
         self.early_media = counts;
@@ -126,6 +188,14 @@ impl OriginateOptions {
     }
 
     /// What the answered call does: one application. Default `park`.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    ///
+    /// let meeting = OriginateOptions::new().application("conference", "3000@default");
+    /// let echo = OriginateOptions::new().application("echo", "");
+    /// # let _ = (meeting, echo);
+    /// ```
     #[must_use]
     pub fn application(self, name: impl Into<String>, argument: impl Into<String>) -> Self {
         let argument = argument.into();
@@ -137,12 +207,31 @@ impl OriginateOptions {
     }
 
     /// What the answered call does: an extension of the dialplan.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    ///
+    /// // click to dial: once the agent answers, the dialplan calls the customer
+    /// let click_to_dial = OriginateOptions::new().extension("4930123456");
+    /// # let _ = click_to_dial;
+    /// ```
     #[must_use]
     pub fn extension(self, extension: impl Into<String>) -> Self {
         self.target(Target::Extension(extension.into()))
     }
 
     /// What the answered call does.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    /// use genesis_proto::dial::{Application, Target};
+    ///
+    /// let reminder = OriginateOptions::new().target(Target::Inline(vec![
+    ///     Application::new("playback", "ivr/appointment.wav"),
+    ///     Application::bare("hangup"),
+    /// ]));
+    /// # let _ = reminder;
+    /// ```
     #[must_use]
     pub fn target(mut self, target: Target) -> Self {
         self.target = target;
@@ -150,6 +239,13 @@ impl OriginateOptions {
     }
 
     /// The dialplan and the context in which the extension is looked up.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    ///
+    /// let options = OriginateOptions::new().extension("2000").dialplan("XML", "tenant-b");
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub fn dialplan(mut self, dialplan: impl Into<String>, context: impl Into<String>) -> Self {
         self.dialplan = Some(dialplan.into());
@@ -158,6 +254,18 @@ impl OriginateOptions {
     }
 
     /// The Unique-ID of the call, instead of one that is chosen here. For dial strings of one leg.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::{Channel, OriginateOptions};
+    /// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+    /// // an id that a database knows before anybody's telephone rings
+    /// let uuid = "6cf9a1a2-5a1f-4a5b-9a43-0c3a4d7f8e11";
+    /// let options = OriginateOptions::new().uuid(uuid);
+    /// let channel = Channel::originate(&client, "user/1000", options).await?;
+    /// assert_eq!(channel.uuid(), uuid);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn uuid(mut self, uuid: impl Into<String>) -> Self {
         self.uuid = Some(uuid.into());
@@ -165,6 +273,13 @@ impl OriginateOptions {
     }
 
     /// How fast originates go out; default [`Pace::OfTheSwitch`].
+    ///
+    /// ```
+    /// use genesis_channel::{OriginateOptions, Pace};
+    ///
+    /// let alarm = OriginateOptions::new().pace(Pace::Unlimited); // no call waits for its turn
+    /// # let _ = alarm;
+    /// ```
     #[must_use]
     pub fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
@@ -173,6 +288,15 @@ impl OriginateOptions {
 
     /// The cause that the legs are hung up with when the originate is cancelled; default
     /// ORIGINATOR_CANCEL.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    /// use genesis_proto::HangupCause;
+    ///
+    /// // the telephones that stop ringing do not list a missed call
+    /// let hunt = OriginateOptions::new().cancel_cause(HangupCause::LoseRace);
+    /// # let _ = hunt;
+    /// ```
     #[must_use]
     pub fn cancel_cause(mut self, cause: HangupCause) -> Self {
         self.cancel_cause = cause;

@@ -53,6 +53,17 @@ impl Pace {
     /// tell a call that was sent from one that was not waits here, and originates with
     /// [`Pace::Unlimited`].
     ///
+    /// ```no_run
+    /// # use genesis_channel::{Channel, OriginateOptions, Pace};
+    /// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+    /// let options = OriginateOptions::new().pace(Pace::Unlimited);
+    /// Pace::PerSecond(5).wait(&client, 1).await;
+    /// println!("the call leaves now: from here on it counts as tried");
+    /// Channel::originate(&client, "user/1000", options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Safe: who leaves the line takes nothing from the others.
