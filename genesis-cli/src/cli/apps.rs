@@ -42,7 +42,7 @@ pub(crate) struct Consumer {
 
 /// Runs an application that takes the calls that FreeSWITCH hands over
 ///
-/// In the dialplan: <action application="socket" data="127.0.0.1:9000 async full"/>
+/// In the dialplan: `<action application="socket" data="127.0.0.1:9000 async full"/>`
 #[derive(Debug, Args)]
 #[command(
     override_usage = "genesis outbound [OPTIONS] [run] APP\n       genesis outbound [OPTIONS] dev APP",
