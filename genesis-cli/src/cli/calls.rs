@@ -122,7 +122,7 @@ pub(crate) struct Ring {
     pub(crate) caller_id: Option<CallerId>,
     /// In mode balancing: count the calls in this Redis, for all processes that use it
     ///
-    /// redis://[user]:[password]@host[:port][/database]. What is over is given back before the command
+    /// `redis://[user]:[password]@host[:port][/database]`. What is over is given back before the command
     /// ends. A call that goes on is counted for 10 s more, or until its end if a program watches the
     /// switch (RedisBalancer::watch); with --hangup-after this command counts it. Without --redis
     /// the calls are counted in this process alone, of which each destination has one at most: then
