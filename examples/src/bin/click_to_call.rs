@@ -1,16 +1,17 @@
 //! Click-to-call over HTTP: one request, and two phones ring and are connected.
 //!
 //! `POST /calls` rings the first phone. Once it is answered it hears ringing, while the second one
-//! rings; then the two talk. `GET /calls/UUID` says how far the call is, `DELETE /calls/UUID` ends
-//! it at any moment: whatever rings stops ringing, whoever is up is hung up. Errors are JSON, in
-//! words: `{"error": "…"}`.
+//! rings; then the two talk. The answer has the `id` of the call: `GET /calls/ID` says how far it is,
+//! `DELETE /calls/ID` ends it at any moment: whatever rings stops ringing, whoever is up is hung up.
+//! `uuid` is the Unique-ID of the first phone's leg, null until FreeSWITCH has made one. Errors are
+//! JSON, in words: `{"error": "…"}`.
 //!
 //! ```text
 //! cargo run -p genesis-cli -- sim
 //! cargo run -p genesis-examples --bin click_to_call
 //! curl --json '{"from": "user/1000", "to": "user/1001"}' http://127.0.0.1:8080/calls
-//! curl http://127.0.0.1:8080/calls/UUID
-//! curl -X DELETE http://127.0.0.1:8080/calls/UUID
+//! curl http://127.0.0.1:8080/calls/ID
+//! curl -X DELETE http://127.0.0.1:8080/calls/ID
 //! ```
 //!
 //! Whoever reaches the port can call whatever the switch can call: before you listen elsewhere than
@@ -33,6 +34,7 @@ use genesis_client::proto::dial::DialString;
 use genesis_client::{Client, Inbound, Reconnect};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
+use uuid::Uuid;
 
 /// What the first phone hears while the second one rings.
 const RINGBACK: &str = "tone_stream://%(2000,4000,440,480);loops=-1";
@@ -68,7 +70,10 @@ struct Wanted {
 /// What is told of a call.
 #[derive(Clone, Serialize)]
 struct Call {
-    uuid: String,
+    /// Our own: a leg of `user/` gets its Unique-ID only when FreeSWITCH makes it.
+    id: String,
+    /// The Unique-ID of the first phone's leg, once it is known.
+    uuid: Option<String>,
     from: String,
     to: String,
     #[serde(flatten)]
@@ -107,7 +112,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let calls = Mutex::default();
     let router = Router::new()
         .route("/calls", post(make))
-        .route("/calls/{uuid}", get(show).delete(end))
+        .route("/calls/{id}", get(show).delete(end))
         .with_state(Arc::new(App { client, calls }));
     let listener = tokio::net::TcpListener::bind(options.listen).await?;
     println!("http://{}/calls", listener.local_addr()?);
@@ -124,49 +129,47 @@ async fn make(
     let (from_dial, to_dial) = (DialString::parse(&from)?, DialString::parse(&to)?);
     app.make_room()?;
     let ringing = Channel::originate_start(&app.client, from_dial, OriginateOptions::new()).await?;
-    let uuid = ringing.uuids().into_iter().next().unwrap_or_default();
 
-    let state = Progress::RingingFrom;
     let call = Call {
-        uuid,
+        id: Uuid::new_v4().to_string(),
+        uuid: ringing.uuids().into_iter().next(),
         from,
         to,
-        state,
+        state: Progress::RingingFrom,
     };
     let (progress, watched) = watch::channel(call.clone());
     let hang_up = Arc::new(Notify::new());
     app.calls().insert(
-        call.uuid.clone(),
+        call.id.clone(),
         Entry {
             call: watched,
             hang_up: hang_up.clone(),
         },
     );
     tokio::spawn(async move {
-        let tell = |state| progress.send_modify(|call| call.state = state);
         let why = tokio::select! {
-            ended = connect(ringing, to_dial, tell) => match ended {
+            ended = connect(ringing, to_dial, &progress) => match ended {
                 Ok(why) => why.to_owned(),
                 Err(error) => error.to_string(),
             },
             // dropping connect() ends whatever it has begun
             () = hang_up.notified() => "hung up on request".to_owned(),
         };
-        tell(Progress::Ended { why });
+        progress.send_modify(|call| call.state = Progress::Ended { why });
     });
     Ok((StatusCode::ACCEPTED, Json(call)))
 }
 
 /// The call itself, up to its end. Gives why it ended.
 async fn connect(
-    mut ringing: Origination,
+    ringing: Origination,
     to: DialString,
-    tell: impl Fn(Progress),
+    call: &watch::Sender<Call>,
 ) -> genesis_channel::Result<&'static str> {
-    let from = ringing.answered().await?;
+    let from = answered(ringing, call).await?;
     let from = from.hangup_on_drop(HangupCause::NormalClearing);
     from.playback(RINGBACK).await?;
-    tell(Progress::RingingTo);
+    call.send_modify(|call| call.state = Progress::RingingTo);
     let to = tokio::select! {
         to = Channel::originate(from.client(), to, OriginateOptions::new()) => to?,
         // the second phone stops ringing
@@ -175,23 +178,42 @@ async fn connect(
     let to = to.hangup_on_drop(HangupCause::NormalClearing);
     let bridge = from.bridge(&*to).await?;
     let bridge = bridge.connected(Duration::from_secs(5)).await?;
-    tell(Progress::Talking);
+    call.send_modify(|call| call.state = Progress::Talking);
     match bridge.ended().await {
         Err(error) if !error.is_hung_up() => Err(error),
         _ => Ok("they have talked"),
     }
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(uuid): Path<String>,
-) -> Result<Json<Call>, Problem> {
-    let call = app.find(&uuid)?.call.borrow().clone();
+/// Waits until the first phone is answered, and tells its Unique-ID as soon as it has one.
+async fn answered(
+    mut ringing: Origination,
+    call: &watch::Sender<Call>,
+) -> genesis_channel::Result<Channel> {
+    let mut farthest = ringing.progress();
+    loop {
+        let uuid = ringing.uuids().into_iter().next();
+        call.send_modify(|call| call.uuid = uuid);
+        let farther = ringing.progress_changed(farthest);
+        tokio::select! {
+            answered = ringing.answered() => {
+                let from = answered?;
+                let uuid = from.uuid().to_owned();
+                call.send_modify(|call| call.uuid = Some(uuid));
+                return Ok(from);
+            }
+            now = farther => farthest = now,
+        }
+    }
+}
+
+async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Call>, Problem> {
+    let call = app.find(&id)?.call.borrow().clone();
     Ok(Json(call))
 }
 
-async fn end(State(app): State<Arc<App>>, Path(uuid): Path<String>) -> Result<Json<Call>, Problem> {
-    let Entry { mut call, hang_up } = app.find(&uuid)?;
+async fn end(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Call>, Problem> {
+    let Entry { mut call, hang_up } = app.find(&id)?;
     hang_up.notify_one();
     let ended = call.wait_for(is_over).await;
     let ended =
@@ -208,9 +230,9 @@ impl App {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, uuid: &str) -> Result<Entry, Problem> {
-        let found = self.calls().get(uuid).cloned();
-        found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no call {uuid}")))
+    fn find(&self, id: &str) -> Result<Entry, Problem> {
+        let found = self.calls().get(id).cloned();
+        found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no call {id}")))
     }
 
     fn make_room(&self) -> Result<(), Problem> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use genesis_sim::script::Script;
+use genesis_sim::script::{Destination, Script};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -58,14 +58,16 @@ impl Web {
         let wanted = json!({ "from": from, "to": to }).to_string();
         let (status, call) = self.ask("POST", "/calls", &wanted).await;
         assert_eq!((status, &call["state"]), (202, &json!("ringing_from")));
-        call["uuid"].as_str().unwrap().to_owned()
+        let id = call["id"].as_str().unwrap();
+        assert!(!id.is_empty(), "{call}");
+        id.to_owned()
     }
 
     /// Asks until the call is in this state.
-    async fn until(&self, uuid: &str, state: &str) -> Value {
+    async fn until(&self, id: &str, state: &str) -> Value {
         let asking = async {
             loop {
-                let (_, call) = self.ask("GET", &format!("/calls/{uuid}"), "").await;
+                let (_, call) = self.ask("GET", &format!("/calls/{id}"), "").await;
                 if call["state"] == state {
                     return call;
                 }
@@ -80,28 +82,75 @@ impl Web {
 async fn two_phones_are_connected_and_hung_up_on_request() {
     let mut switch = Switch::start(Script::new()).await;
     let web = Web::start(&switch).await;
-    let uuid = web
+    let id = web
         .call("sim/answer?after=50ms", "sim/answer?after=51ms")
         .await;
-    switch.event("CHANNEL_BRIDGE", "Unique-ID", &uuid).await;
-    let call = web.until(&uuid, "talking").await;
+    let call = web.until(&id, "talking").await;
+    let uuid = call["uuid"].as_str().unwrap();
+    switch.event("CHANNEL_BRIDGE", "Unique-ID", uuid).await;
     assert_eq!(call["to"], "sim/answer?after=51ms");
-    let (status, call) = web.ask("DELETE", &format!("/calls/{uuid}"), "").await;
+    let (status, call) = web.ask("DELETE", &format!("/calls/{id}"), "").await;
     assert_eq!((status, &call["why"]), (200, &json!("hung up on request")));
     switch.quiet().await;
-    assert_eq!(web.until(&uuid, "ended").await, call);
+    assert_eq!(web.until(&id, "ended").await, call);
+}
+
+/// FreeSWITCH chooses the Unique-ID of a leg of `user/`.
+#[tokio::test]
+async fn calls_from_users_are_told_apart_before_their_legs_are_known() {
+    let ring = Duration::from_secs(1);
+    let script = Script::new().destination("user/*", Destination::answer_after(ring));
+    let mut switch = Switch::start(script).await;
+    let web = Web::start(&switch).await;
+    let wanted = json!({ "from": "user/1000", "to": "user/1001" }).to_string();
+    let (status, asked) = web.ask("POST", "/calls", &wanted).await;
+    assert_eq!(status, 202);
+    // known before the answer, and the same after it
+    let rings = async {
+        loop {
+            let (_, call) = web.ask("GET", &path(&asked), "").await;
+            assert_eq!(
+                (&call["id"], &call["to"]),
+                (&asked["id"], &json!("user/1001"))
+            );
+            assert_eq!(call["state"], "ringing_from");
+            if call["uuid"].is_string() {
+                return call;
+            }
+        }
+    };
+    let rings = timeout(Duration::from_secs(10), rings).await.unwrap();
+    let uuid = rings["uuid"].as_str().unwrap();
+    assert!(switch.sim.switch().has_channel(uuid));
+
+    let other = web.call("user/1002", "user/1003").await;
+    assert_ne!(asked["id"], json!(other));
+    let talking = web.until(asked["id"].as_str().unwrap(), "talking").await;
+    assert_eq!(talking["uuid"], rings["uuid"]);
+    switch.event("CHANNEL_BRIDGE", "Unique-ID", uuid).await;
+    let (status, ended) = web.ask("DELETE", &path(&asked), "").await;
+    assert_eq!((status, &ended["state"]), (200, &json!("ended")));
+    // the other one goes on
+    let talking = web.until(&other, "talking").await;
+    assert_eq!(talking["from"], "user/1002");
+    assert_eq!(web.ask("DELETE", &path(&talking), "").await.0, 200);
+    switch.quiet().await;
+}
+
+fn path(call: &Value) -> String {
+    format!("/calls/{}", call["id"].as_str().unwrap())
 }
 
 #[tokio::test]
 async fn a_call_that_rings_stops_ringing_on_request() {
     let mut switch = Switch::start(Script::new()).await;
     let web = Web::start(&switch).await;
-    let uuid = web.call("sim/answer", "sim/no_answer").await;
+    let id = web.call("sim/answer", "sim/no_answer").await;
     switch
         .event("CHANNEL_PROGRESS", "Channel-Name", "sim/no_answer")
         .await;
-    web.until(&uuid, "ringing_to").await;
-    let (status, _) = web.ask("DELETE", &format!("/calls/{uuid}"), "").await;
+    web.until(&id, "ringing_to").await;
+    let (status, _) = web.ask("DELETE", &format!("/calls/{id}"), "").await;
     assert_eq!(status, 200);
     switch.quiet().await;
 }
@@ -132,8 +181,8 @@ async fn why_a_call_ended_is_told() {
             "the first one hung up too early",
         ),
     ] {
-        let uuid = web.call(from, to).await;
-        let call = web.until(&uuid, "ended").await;
+        let id = web.call(from, to).await;
+        let call = web.until(&id, "ended").await;
         assert_eq!(call["why"], why, "{from} {to}");
     }
     switch.quiet().await;
