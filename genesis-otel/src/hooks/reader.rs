@@ -9,12 +9,8 @@ use genesis_proto::Event;
 use super::connection::Connection;
 use super::level::Level;
 use crate::lifecycle::Lifecycle;
-use crate::metering::{Labels, Meters};
-use crate::vocabulary::Metric;
-use crate::vocabulary::metrics::{
-    CHANNEL_ROUTING_FALLBACK_TOTAL, CHANNEL_ROUTING_HITS_TOTAL, EVENTS_LAGGED_TOTAL,
-};
-use crate::vocabulary::values::Slot;
+use crate::metering::Labels;
+use crate::vocabulary::metrics::EVENTS_LAGGED_TOTAL;
 
 /// The connection's own task: told of every event before it is handed out, and after.
 pub struct Reader {
@@ -92,10 +88,18 @@ impl Reader {
         }
     }
 
+    /// Whether anybody listens, asked with every event: the connection itself is asked only when it
+    /// may have to be told that nobody does.
+    fn is_heard(&self) -> bool {
+        let lifecycle = self.lifecycle.as_ref();
+        self.connection.is_active()
+            && (lifecycle.is_some_and(Lifecycle::is_active) || self.connection.sight().is_some())
+    }
+
     /// An event was read and is about to be handed out: its channel is remembered before anybody
     /// handles it, so that what is made of it is in the channel's trace.
     pub fn read(&mut self, event: &Event) {
-        if self.connection.sight().is_none() {
+        if !self.is_heard() {
             return;
         }
         self.told = true;
@@ -113,33 +117,24 @@ impl Reader {
             self.read(event);
             self.told = false;
         }
-        let Some(sight) = self.connection.sight() else {
+        if !self.is_heard() {
             return;
-        };
+        }
         let Some(lifecycle) = &mut self.lifecycle else {
             return;
         };
-        if let Some(meters) = &sight.meters {
-            count(meters, lifecycle.last_name(), routed);
+        lifecycle.count_routed(routed.by_channel);
+        if routed.lost > 0
+            && let Some(sight) = self.connection.sight()
+            && let Some(meters) = &sight.meters
+        {
+            let labels = Labels::of(&EVENTS_LAGGED_TOTAL, |_| None);
+            let counter = meters.counter(&EVENTS_LAGGED_TOTAL, &labels);
+            counter.increment(routed.lost);
         }
         if !routed.to_consumer {
             drop(lifecycle.process_last(event));
         }
-    }
-}
-
-fn count(meters: &Meters, name: Slot, routed: Routed) {
-    let routing: &'static Metric = if routed.by_channel {
-        &CHANNEL_ROUTING_HITS_TOTAL
-    } else {
-        &CHANNEL_ROUTING_FALLBACK_TOTAL
-    };
-    let labels = Labels::of(routing, |_| Some(name));
-    meters.counter(routing, &labels).increment(1);
-    if routed.lost > 0 {
-        let labels = Labels::of(&EVENTS_LAGGED_TOTAL, |_| None);
-        let counter = meters.counter(&EVENTS_LAGGED_TOTAL, &labels);
-        counter.increment(routed.lost);
     }
 }
 

@@ -57,6 +57,13 @@ pub(crate) struct Update {
     pub(crate) known: Known,
 }
 
+/// Who listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct For {
+    pub(crate) spans: bool,
+    pub(crate) metrics: bool,
+}
+
 /// What is known of the channel of an event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
@@ -104,14 +111,14 @@ impl Channels {
         }
     }
 
-    /// Takes an event in. A channel becomes active only for who `counts` it: what was not added to
+    /// Takes an event in. What only spans need is not looked for if there are none. A channel becomes active only for who `counts` it: what was not added to
     /// a gauge must not be taken off it.
     pub(crate) fn update(
         &mut self,
         facts: &Facts<'_>,
         sets: &Sets,
         expected: &Expected,
-        counts: bool,
+        for_whom: For,
     ) -> Update {
         let mut update = Update::default();
         let Some(uuid) = facts.uuid.as_deref().filter(|uuid| uuid.len() <= MAX_UUID) else {
@@ -128,13 +135,13 @@ impl Channels {
         }
         if !self.by_uuid.contains_key(uuid) {
             // only events that describe a channel begin one, and none of the last ones
-            let over = facts.channel_state.as_deref().map(ChannelState::from);
+            let over = facts.channel_state().as_deref().map(ChannelState::from);
             let over = over.is_none_or(|state| state.is_over());
             if over || name == "CHANNEL_DESTROY" || self.gone.contains_key(uuid) {
                 update.known = self.known(uuid);
                 return update;
             }
-            self.begin(uuid, facts.timestamp, &mut update);
+            self.begin(uuid, facts.timestamp(), &mut update);
             if let Some(channel) = self.by_uuid.get_mut(uuid) {
                 channel.traceparent = expected.take(uuid);
             }
@@ -142,30 +149,40 @@ impl Channels {
         let Some(channel) = self.by_uuid.get_mut(uuid) else {
             return update;
         };
-        channel.learn(facts);
-        channel.settled |= !is_early(facts) || channel.traceparent.is_some();
+        if for_whom.metrics && channel.created.is_none() {
+            channel.created = created(facts);
+        }
+        if for_whom.spans && !channel.is_dropped() {
+            channel.learn(facts);
+            channel.settled |= !is_early(facts) || channel.traceparent.is_some();
+        }
         if is_end(name) {
             if !channel.ended {
                 channel.end(facts, &mut update);
             }
-        } else if counts
+        } else if for_whom.metrics
             && channel.active.is_none()
             && !channel.ended
             && (is_new || is_alive(facts))
         {
             let direction = sets
                 .directions
-                .slot(facts.direction.as_deref().unwrap_or_default());
+                .slot(facts.direction().as_deref().unwrap_or_default());
             channel.active = Some(direction);
             update.active.push((direction, 1.0));
         }
         if name == "CHANNEL_HANGUP_COMPLETE" && !channel.complete {
             channel.complete = true;
             update.completed = true;
-            let now = facts.timestamp.unwrap_or_default();
+            let now = facts.timestamp().unwrap_or_default();
             self.complete.push_back((now, channel.order));
         }
-        update.known = self.known(uuid);
+        if for_whom.spans {
+            update.known = match channel.is_dropped() {
+                true => channel.as_dropped(),
+                false => self.known(uuid),
+            };
+        }
         if name == "CHANNEL_DESTROY" {
             let root = self.root(uuid).or_else(|| update.known.parent.clone());
             self.forget(uuid);
@@ -290,26 +307,35 @@ impl Channels {
 }
 
 impl Channel {
+    /// As [`Known::is_dropped`].
+    fn is_dropped(&self) -> bool {
+        self.root.as_ref().is_some_and(|root| !root.is_sampled())
+    }
+
+    /// All that is asked of a channel that has no spans.
+    fn as_dropped(&self) -> Known {
+        Known {
+            parent: self.root.clone(),
+            has_root: true,
+            ..Known::default()
+        }
+    }
+
     fn learn(&mut self, facts: &Facts<'_>) {
         let short = |text: Option<&str>| text.filter(|text| text.len() <= MAX_TEXT).map(Arc::from);
         if self.call_id.is_none() {
             self.call_id = short(facts.call_id().as_deref());
         }
         if self.name.is_none() {
-            self.name = short(facts.channel_name.as_deref());
+            self.name = short(facts.channel_name().as_deref());
         }
         if self.traceparent.is_none() && !self.settled {
             self.traceparent = facts.traceparent().as_deref().and_then(traceparent::parse);
         }
-        if self.originator.is_none() && facts.other_type.as_deref() == Some("originator") {
-            let other = facts.other_leg.as_deref();
-            self.originator = other.filter(|uuid| uuid.len() <= MAX_UUID).map(Box::from);
-        }
-        if self.created.is_none() {
-            let made = facts.name == "CHANNEL_CREATE";
-            self.created = facts
-                .time("Caller-Channel-Created-Time")
-                .or(facts.timestamp.filter(|_| made));
+        if self.originator.is_none() && facts.other_type().as_deref() == Some("originator") {
+            let other = facts.other_leg();
+            let other = other.as_deref().filter(|uuid| uuid.len() <= MAX_UUID);
+            self.originator = other.map(Box::from);
         }
     }
 
@@ -319,13 +345,21 @@ impl Channel {
         if let Some(direction) = self.active.take() {
             update.active.push((direction, -1.0));
         }
-        let end = facts.time("Caller-Channel-Hangup-Time").or(facts.timestamp);
+        let end = facts
+            .time("Caller-Channel-Hangup-Time")
+            .or_else(|| facts.timestamp());
         if let (Some(created), Some(end)) = (self.created, end) {
             // the clock of the switch may have been set back meanwhile
             let micros = end.saturating_sub(created);
             update.duration = Some(micros as f64 / 1e6);
         }
     }
+}
+
+/// When a channel was made, in microseconds since 1970.
+fn created(facts: &Facts<'_>) -> Option<u64> {
+    let created = facts.time("Caller-Channel-Created-Time");
+    created.or_else(|| facts.timestamp().filter(|_| facts.name == "CHANNEL_CREATE"))
 }
 
 fn is_end(name: &str) -> bool {
@@ -343,8 +377,8 @@ fn is_early(facts: &Facts<'_>) -> bool {
 
 /// Whether an event shows a call that is under way: its creation was missed.
 fn is_alive(facts: &Facts<'_>) -> bool {
-    let state = facts.channel_state.as_deref().map(ChannelState::from);
+    let state = facts.channel_state().as_deref().map(ChannelState::from);
     let state =
         state.is_some_and(|state| state >= ChannelState::Routing && state < ChannelState::Hangup);
-    state && facts.answer_state.as_deref() != Some("hangup")
+    state && facts.answer_state().as_deref() != Some("hangup")
 }

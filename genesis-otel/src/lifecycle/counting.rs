@@ -17,10 +17,11 @@ impl Lifecycle {
         let labels = [
             sets.events.slot(&facts.name),
             sets.subclasses.optional(facts.subclass.as_deref()),
-            sets.directions.optional(facts.direction.as_deref()),
-            sets.channel_states.optional(facts.channel_state.as_deref()),
-            sets.answer_states.optional(facts.answer_state.as_deref()),
-            sets.causes.optional(facts.cause.as_deref()),
+            sets.directions.optional(facts.direction().as_deref()),
+            sets.channel_states
+                .optional(facts.channel_state().as_deref()),
+            sets.answer_states.optional(facts.answer_state().as_deref()),
+            sets.causes.optional(facts.cause().as_deref()),
         ];
         meter.count(|tables| &mut tables.events_received, &labels);
     }
@@ -37,11 +38,13 @@ impl Lifecycle {
             .plans
             .of(facts.kind())
             .is_some_and(|plan| plan.span.is_of_a_channel());
-        if is_of_a_channel && !facts.has_call_id() {
+        if is_of_a_channel && !facts.has_call_id(&shared.plans.call_id) {
             meter.count(|tables| &mut tables.without_call_id, &[]);
         }
         if update.ended {
-            let cause = sets.causes.slot(facts.cause.as_deref().unwrap_or_default());
+            let cause = sets
+                .causes
+                .slot(facts.cause().as_deref().unwrap_or_default());
             // no error: that label is for hangups that we asked for
             meter.count(|tables| &mut tables.hangup_causes, &[cause, Slot::ABSENT]);
         }
@@ -61,7 +64,7 @@ impl Lifecycle {
             }
             "CHANNEL_UNBRIDGE" => {
                 let unbridged = sets.bridge_results.slot("unbridged");
-                let cause = sets.causes.optional(facts.cause.as_deref());
+                let cause = sets.causes.optional(facts.cause().as_deref());
                 meter.count(|tables| &mut tables.bridges, &[unbridged, cause]);
             }
             "sofia::transferor" | "sofia::transferee" => {

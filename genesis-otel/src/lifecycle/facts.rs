@@ -4,8 +4,11 @@ use std::borrow::Cow;
 
 use genesis_proto::event::EventRef;
 use genesis_proto::{Event, EventFormat};
-use memchr::{memchr, memmem};
+use memchr::memmem::{self, Finder};
+use memchr::{memchr, memchr_iter};
 
+/// The variable that holds the Call-ID.
+pub(super) const CALL_ID: &str = "variable_sip_call_id";
 /// What ends the envelope of a frame.
 const BLANK_LINE: &[u8] = b"\n\n";
 /// How long the names are that are asked for.
@@ -23,20 +26,58 @@ pub(crate) struct Facts<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) subclass: Option<Cow<'a, str>>,
     pub(crate) uuid: Option<Cow<'a, str>>,
-    pub(crate) direction: Option<Cow<'a, str>>,
-    pub(crate) channel_state: Option<Cow<'a, str>>,
-    pub(crate) answer_state: Option<Cow<'a, str>>,
-    pub(crate) cause: Option<Cow<'a, str>>,
-    pub(crate) channel_name: Option<Cow<'a, str>>,
-    pub(crate) other_leg: Option<Cow<'a, str>>,
-    pub(crate) other_type: Option<Cow<'a, str>>,
-    pub(crate) core: Option<Cow<'a, str>>,
-    /// Microseconds since 1970.
-    pub(crate) timestamp: Option<u64>,
+    direction: Text<'a>,
+    channel_state: Text<'a>,
+    answer_state: Text<'a>,
+    cause: Text<'a>,
+    channel_name: Text<'a>,
+    other_leg: Text<'a>,
+    other_type: Text<'a>,
+    core: Text<'a>,
+    timestamp: Text<'a>,
     pub(crate) sequence: Option<u64>,
 }
 
+/// A text that is decoded when it is asked for: most are not, as long as nobody records.
+#[derive(Clone, Debug, Default)]
+enum Text<'a> {
+    #[default]
+    None,
+    /// A line, and how long its name is.
+    Line(&'a [u8], usize),
+    Read(Cow<'a, str>),
+}
+
+impl<'a> Text<'a> {
+    fn get(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::None => None,
+            Self::Line(line, name) => Some(value_of(line, *name)),
+            Self::Read(value) => Some(value.clone()),
+        }
+    }
+
+    fn into_value(self) -> Cow<'a, str> {
+        self.get().unwrap_or_default()
+    }
+}
+
+macro_rules! texts {
+    ($($text:ident)+) => {
+        $(pub(crate) fn $text(&self) -> Option<Cow<'a, str>> {
+            self.$text.get()
+        })+
+    };
+}
+
 impl<'a> Facts<'a> {
+    texts! { direction channel_state answer_state cause channel_name other_leg other_type core }
+
+    /// Microseconds since 1970.
+    pub(crate) fn timestamp(&self) -> Option<u64> {
+        self.timestamp.get()?.parse().ok()
+    }
+
     pub(crate) fn read(event: &'a Event) -> Self {
         let mut facts = Self::new(event);
         facts.document = document(event);
@@ -53,7 +94,7 @@ impl<'a> Facts<'a> {
     fn indexed(event: &'a Event) -> Self {
         let mut facts = Self::new(event);
         let headers = event.headers().iter();
-        headers.for_each(|header| facts.put(header.raw_name(), || header.value()));
+        headers.for_each(|header| facts.put(header.raw_name(), Text::Read(header.value())));
         facts
     }
 
@@ -65,15 +106,15 @@ impl<'a> Facts<'a> {
             name: Cow::Borrowed(""),
             subclass: None,
             uuid: None,
-            direction: None,
-            channel_state: None,
-            answer_state: None,
-            cause: None,
-            channel_name: None,
-            other_leg: None,
-            other_type: None,
-            core: None,
-            timestamp: None,
+            direction: Text::None,
+            channel_state: Text::None,
+            answer_state: Text::None,
+            cause: Text::None,
+            channel_name: Text::None,
+            other_leg: Text::None,
+            other_type: Text::None,
+            core: Text::None,
+            timestamp: Text::None,
             sequence: None,
         }
     }
@@ -82,22 +123,24 @@ impl<'a> Facts<'a> {
     /// headers come first, and most lines are variables behind them.
     fn scan(&mut self, document: &'a [u8]) {
         self.variables = document;
-        let mut rest = document;
-        while let Some(first) = rest.first() {
-            let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let line = &rest[..end];
-            match first {
-                b'A' | b'C' | b'E' | b'H' | b'O' | b'U' | b'a' | b'c' | b'e' | b'h' | b'o'
-                | b'u' => self.take_line(line),
+        let mut start = 0;
+        let ends = memchr_iter(b'\n', document).map(|at| at + 1);
+        for end in ends.chain([document.len()]) {
+            let line = &document[start..end];
+            match line.first() {
+                Some(
+                    b'A' | b'C' | b'E' | b'H' | b'O' | b'U' | b'a' | b'c' | b'e' | b'h' | b'o'
+                    | b'u',
+                ) => self.take_line(line),
                 // an event of a client may have them first: then this has not come yet
-                b'v' if self.sequence.is_some() => {
-                    self.variables = rest;
+                Some(b'v') if self.sequence.is_some() => {
+                    self.variables = &document[start..];
                     return;
                 }
-                b'\n' | b'\r' => return,
+                Some(b'\n' | b'\r') => return,
                 _ => {}
             }
-            rest = &rest[end..];
+            start = end;
         }
     }
 
@@ -107,18 +150,21 @@ impl<'a> Facts<'a> {
         let Some(length) = LENGTHS.into_iter().find(at_colon) else {
             return;
         };
-        self.put(&line[..length], || value_of(line, length));
+        self.put(&line[..length], Text::Line(line, length));
     }
 
     /// Keeps the value if the name is asked for.
-    fn put(&mut self, name: &[u8], value: impl FnOnce() -> Cow<'a, str>) {
+    fn put(&mut self, name: &[u8], value: Text<'a>) {
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
         // the lengths are those of LENGTHS
         let target = match name.len() {
-            9 if is("Unique-ID") => &mut self.uuid,
+            9 if is("Unique-ID") => {
+                self.uuid = value.get();
+                return;
+            }
             9 if is("Core-UUID") => &mut self.core,
             10 if is("Event-Name") => {
-                self.name = value();
+                self.name = value.into_value();
                 return;
             }
             10 if is("Other-Type") => &mut self.other_type,
@@ -127,19 +173,19 @@ impl<'a> Facts<'a> {
             12 if is("Channel-Name") => &mut self.channel_name,
             13 if is("Channel-State") => &mut self.channel_state,
             14 if is("Call-Direction") => &mut self.direction,
-            14 if is("Event-Subclass") => &mut self.subclass,
+            14 if is("Event-Subclass") => {
+                self.subclass = value.get();
+                return;
+            }
             14 if is("Event-Sequence") => {
-                self.sequence = value().parse().ok();
+                self.sequence = value.into_value().parse().ok();
                 return;
             }
             19 if is("Other-Leg-Unique-ID") => &mut self.other_leg,
-            20 if is("Event-Date-Timestamp") => {
-                self.timestamp = value().parse().ok();
-                return;
-            }
+            20 if is("Event-Date-Timestamp") => &mut self.timestamp,
             _ => return,
         };
-        *target = Some(value());
+        *target = value;
     }
 
     /// As [`get`](Self::get) without an index, for a single header.
@@ -159,15 +205,16 @@ impl<'a> Facts<'a> {
     }
 
     pub(crate) fn call_id(&self) -> Option<Cow<'a, str>> {
-        self.variable("variable_sip_call_id")
+        self.variable(CALL_ID)
     }
 
-    pub(crate) fn has_call_id(&self) -> bool {
-        let name = "variable_sip_call_id";
-        match self.document {
-            Some(_) => lines(self.variables, name).next().is_some(),
-            None => self.get(name).is_some(),
-        }
+    /// `finder` looks for [`CALL_ID`].
+    pub(crate) fn has_call_id(&self, finder: &Finder<'_>) -> bool {
+        let Some(document) = self.document.map(|_| self.variables) else {
+            return self.get(CALL_ID).is_some();
+        };
+        let mut found = finder.find_iter(document);
+        found.any(|at| is_line(document, at, CALL_ID.len()))
     }
 
     pub(crate) fn traceparent(&self) -> Option<Cow<'a, str>> {
@@ -209,15 +256,17 @@ fn document(event: &Event) -> Option<&[u8]> {
 /// The lines of this name, spelled as the switch does.
 fn lines<'a>(document: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
     let length = name.len();
-    let is_line = move |at: &usize| {
-        let begins = *at == 0 || document[at - 1] == b'\n';
-        begins && document.get(at + length) == Some(&b':')
-    };
-    let found = memmem::find_iter(document, name).filter(is_line);
+    let found = memmem::find_iter(document, name).filter(move |&at| is_line(document, at, length));
     found.map(move |at| {
         let line = &document[at..];
         memchr(b'\n', line).map_or(line, |end| &line[..end])
     })
+}
+
+/// Whether a line begins here, with a name that is so long.
+fn is_line(document: &[u8], at: usize, name: usize) -> bool {
+    let begins = at == 0 || document[at - 1] == b'\n';
+    begins && document.get(at + name) == Some(&b':')
 }
 
 /// The value of a line whose name is so long.
@@ -243,10 +292,21 @@ mod tests {
     use super::*;
 
     /// What was read, whichever way.
-    fn shown(mut facts: Facts<'_>) -> String {
-        facts.document = None;
-        facts.variables = &[];
-        format!("{facts:?}")
+    fn shown(facts: &Facts<'_>) -> String {
+        let of_channel = [
+            facts.uuid.clone(),
+            facts.subclass.clone(),
+            facts.direction(),
+            facts.channel_state(),
+            facts.answer_state(),
+            facts.cause(),
+            facts.channel_name(),
+            facts.other_leg(),
+            facts.other_type(),
+            facts.core(),
+        ];
+        let numbers = (facts.timestamp(), facts.sequence);
+        format!("{} {of_channel:?} {numbers:?}", facts.name)
     }
 
     fn event(headers: &[(&str, &str)]) -> Event {
@@ -286,9 +346,10 @@ mod tests {
             assert!(read.document.is_some());
             let indexed = Facts::indexed(&event);
             assert_eq!(read.call_id(), indexed.call_id());
-            assert_eq!(read.has_call_id(), indexed.call_id().is_some());
+            let finder = Finder::new(CALL_ID);
+            assert_eq!(read.has_call_id(&finder), indexed.call_id().is_some());
             assert_eq!(read.traceparent(), indexed.traceparent());
-            assert_eq!(shown(read), shown(indexed), "{headers:?}");
+            assert_eq!(shown(&read), shown(&indexed), "{headers:?}");
         }
         let event = event(&first);
         let facts = Facts::read(&event);

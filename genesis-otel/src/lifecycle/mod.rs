@@ -18,7 +18,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use genesis_proto::Event;
 use opentelemetry::trace::SpanContext;
 
-use channels::{Known, Update};
+use channels::{For, Known, Update};
 pub(crate) use expected::Expected;
 use facts::Facts;
 pub(crate) use observers::{Observers, Switch};
@@ -81,6 +81,8 @@ pub(crate) struct Last {
     pub(crate) excluded: bool,
     /// Empty if the event is of no channel.
     pub(crate) uuid: String,
+    /// It was decided before that the channel's trace is not sampled.
+    pub(crate) dropped: bool,
 }
 
 struct Joined {
@@ -119,7 +121,12 @@ impl Lifecycle {
     /// Takes an event in.
     pub fn on_event(&mut self, event: &Event) {
         if self.is_active() {
-            self.on_event_at(event, SystemTime::now());
+            // only the lag is measured by it
+            let now = self
+                .meter
+                .as_ref()
+                .map_or(UNIX_EPOCH, |_| SystemTime::now());
+            self.on_event_at(event, now);
         }
     }
 
@@ -132,7 +139,7 @@ impl Lifecycle {
         self.last.of(&facts, &self.telemetry);
         self.count_received(&facts);
         self.measure_lag(&facts, now);
-        self.join(facts.core.as_deref());
+        self.join(&facts);
         let Some(update) = self.take_in(&facts) else {
             return;
         };
@@ -158,13 +165,24 @@ impl Lifecycle {
             (histogram, Instant::now())
         });
         let switch = self.switch.as_ref().map(|joined| &*joined.switch);
-        let context = process_event(&self.telemetry, &self.sight, switch, event, &self.last);
+        let context = match self.last.dropped {
+            true => None,
+            false => process_event(&self.telemetry, &self.sight, switch, event, &self.last),
+        };
         Processing::new(context, took)
     }
 
-    /// What the event is called that was taken in last, in a label.
-    pub(crate) fn last_name(&self) -> Slot {
-        self.last.name.unwrap_or(Slot::OTHER)
+    /// Counts how a reader was found for the event that was taken in last.
+    pub(crate) fn count_routed(&mut self, by_channel: bool) {
+        let name = self.last.name.unwrap_or(Slot::OTHER);
+        let Some(meter) = &mut self.meter else {
+            return;
+        };
+        if by_channel {
+            meter.count(|tables| &mut tables.routed_by_channel, &[name]);
+        } else {
+            meter.count(|tables| &mut tables.routed_otherwise, &[name]);
+        }
     }
 
     /// A new link, and who listens to it. Another switch may be at its other end, and calls may
@@ -216,13 +234,17 @@ impl Lifecycle {
 
     /// Finds the memory of the switch. Its `Core-UUID` is taken from the first event that has one,
     /// and again after a gap: no event can move a connection to another switch in between.
-    fn join(&mut self, core: Option<&str>) {
-        let core = core.unwrap_or_default();
+    fn join(&mut self, facts: &Facts<'_>) {
+        let joined = self.switch.as_ref();
+        if !self.look_again && joined.is_some_and(|joined| !joined.core.is_empty()) {
+            return;
+        }
+        let core = facts.core().unwrap_or_default();
+        let core = &*core;
         // of another switch than before the gap nothing was known then
         let known_before = if self.look_again { 0 } else { u64::MAX };
         if let Some(joined) = &self.switch {
-            let settled = !self.look_again && !joined.core.is_empty();
-            if settled || core.is_empty() {
+            if core.is_empty() {
                 return;
             }
             self.look_again = false;
@@ -266,16 +288,20 @@ impl Lifecycle {
         };
         let mut state = joined.switch.state();
         let is_new = state.is_new(facts.sequence);
-        let counts = self.meter.is_some();
+        let for_whom = For {
+            spans: self.sight.may_trace(),
+            metrics: self.meter.is_some(),
+        };
         is_new.then(|| {
             let channels = &mut state.channels;
-            channels.update(facts, &shared.sets, &shared.expected, counts)
+            channels.update(facts, &shared.sets, &shared.expected, for_whom)
         })
     }
 
     fn trace(&mut self, facts: &Facts<'_>, known: Known) {
         let shared = self.telemetry.shared();
-        if !self.sight.may_trace() {
+        self.last.dropped = known.is_dropped();
+        if !self.sight.may_trace() || self.last.dropped {
             return;
         }
         let Some(plan) = shared.plans.of(facts.kind()) else {
@@ -287,9 +313,6 @@ impl Lifecycle {
             shared.subclasses
         };
         if !wanted || self.last.excluded {
-            return;
-        }
-        if known.is_dropped() {
             return;
         }
         let other = self.other_root(facts, known.parent.as_ref());
@@ -317,7 +340,7 @@ impl Lifecycle {
     /// The age of the event beyond the smallest that was seen: the clocks of the switch and of this
     /// machine need not agree.
     fn measure_lag(&mut self, facts: &Facts<'_>, now: SystemTime) {
-        let (Some(meter), Some(made)) = (&mut self.meter, facts.timestamp) else {
+        let (Some(meter), Some(made)) = (&mut self.meter, facts.timestamp()) else {
             return;
         };
         let Ok(now) = now.duration_since(UNIX_EPOCH) else {
@@ -336,6 +359,7 @@ impl Last {
         self.name = Some(telemetry.shared().sets.events.slot(&facts.name));
         self.excluded = telemetry.excludes_event(&facts.name)
             || (facts.name == "CUSTOM" && telemetry.excludes_event(facts.kind()));
+        self.dropped = false;
         self.uuid.clear();
         self.uuid
             .push_str(facts.uuid.as_deref().unwrap_or_default());

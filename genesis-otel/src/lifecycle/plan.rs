@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::facts::CALL_ID;
 use crate::vocabulary::sources::{self, Source};
+use memchr::memmem::Finder;
+
 use crate::vocabulary::{Span, spans};
 
 /// A span and where its attributes come from.
@@ -14,7 +17,11 @@ pub(crate) struct Plan {
 
 /// By `Event-Name`, or by subclass of CUSTOM.
 #[derive(Debug)]
-pub(crate) struct Plans(HashMap<&'static str, Plan>);
+pub(crate) struct Plans {
+    by_kind: HashMap<&'static str, Plan>,
+    /// Looks for the lines of a Call-ID, in every event of a channel.
+    pub(crate) call_id: Finder<'static>,
+}
 
 impl Plans {
     pub(crate) fn new() -> Self {
@@ -24,11 +31,14 @@ impl Plans {
                 plans.insert(from, Plan::new(span));
             }
         }
-        Self(plans)
+        Self {
+            by_kind: plans,
+            call_id: Finder::new(CALL_ID),
+        }
     }
 
     pub(crate) fn of(&self, kind: &str) -> Option<&Plan> {
-        self.0.get(kind)
+        self.by_kind.get(kind)
     }
 }
 

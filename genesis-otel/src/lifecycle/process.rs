@@ -30,6 +30,7 @@ pub(crate) fn process_event(
         .map(|switch| switch.state().channels.known(&read.uuid))
         .unwrap_or_default();
     let context = below(known.parent.as_ref());
+    // what handlers do is in the same trace, that is: dropped as well
     if known.is_dropped() {
         return Some(context);
     }
@@ -59,6 +60,7 @@ pub(crate) fn read_for_processing(telemetry: &Telemetry, event: &Event) -> Last 
     let mut read = Last {
         name: Some(telemetry.shared().sets.events.slot(&route.name)),
         excluded: telemetry.excludes_event(&route.name),
+        dropped: false,
         uuid: route.unique_id.map_or_else(String::new, Cow::into_owned),
     };
     if route.name == "CUSTOM" {

@@ -75,7 +75,7 @@ pub(super) fn apply_details(telemetry: &Telemetry, span: &mut BoxedSpan, subject
 /// The channel that this event brings together with its own.
 pub(super) fn meets(facts: &Facts<'_>) -> Option<String> {
     let with = match facts.kind() {
-        "CHANNEL_BRIDGE" => facts.get("Bridge-B-Unique-ID").or(facts.other_leg.clone()),
+        "CHANNEL_BRIDGE" => facts.get("Bridge-B-Unique-ID").or(facts.other_leg()),
         "CALL_UPDATE" => facts.get("Bridged-To"),
         "valet_parking::info" => facts.get("Bridge-To-UUID"),
         "sofia::transferor" | "sofia::transferee" | "sofia::replaced" => facts
@@ -84,7 +84,7 @@ pub(super) fn meets(facts: &Facts<'_>) -> Option<String> {
                 to.split_once(':')
                     .map(|(_, uuid)| Cow::Owned(uuid.to_owned()))
             })
-            .or(facts.other_leg.clone()),
+            .or(facts.other_leg()),
         _ => None,
     }?;
     (facts.uuid.as_deref() != Some(&*with)).then(|| with.into_owned())
@@ -102,7 +102,7 @@ fn value_of<'a>(
     let value = match source.attribute {
         "sip.call_id" => header().or(known.call_id.as_deref().map(Cow::Borrowed)),
         "bridge.a_uuid" => header().or(facts.uuid.clone()),
-        "bridge.b_uuid" => header().or(facts.other_leg.clone()),
+        "bridge.b_uuid" => header().or(facts.other_leg()),
         "application.data" => {
             let application = facts.get("Application").unwrap_or_default();
             let data = header()?;
@@ -133,7 +133,7 @@ fn event_name(name: &'static str, facts: &Facts<'_>) -> Cow<'static, str> {
         Cow::Owned(name.replace(part, &value.to_lowercase().replace(' ', "_")))
     };
     if name.contains("<normalized>") {
-        put("<normalized>", facts.cause.clone())
+        put("<normalized>", facts.cause())
     } else if name.contains("<name>") {
         put("<name>", facts.get("Application"))
     } else {

@@ -69,6 +69,8 @@ pub(crate) struct Tables {
     pub(crate) digits: Table<Counter>,
     pub(crate) lag: Table<Gauge>,
     pub(crate) processing: Table<Histogram>,
+    pub(crate) routed_by_channel: Table<Counter>,
+    pub(crate) routed_otherwise: Table<Counter>,
 }
 
 /// Where new handles come from.
@@ -100,6 +102,8 @@ impl Meter {
                 digits: Table::new(&m::CHANNEL_DTMF_RECEIVED_TOTAL),
                 lag: Table::new(&m::EVENT_LAG_SECONDS),
                 processing: Table::new(&m::EVENT_PROCESSING_DURATION_SECONDS),
+                routed_by_channel: Table::new(&m::CHANNEL_ROUTING_HITS_TOTAL),
+                routed_otherwise: Table::new(&m::CHANNEL_ROUTING_FALLBACK_TOTAL),
             },
         })
     }

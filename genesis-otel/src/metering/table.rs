@@ -1,6 +1,7 @@
 //! The handles of one metric.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder};
 
@@ -42,14 +43,35 @@ handles! {
 /// The handles of one metric by the numbers of their label values, made when first needed.
 pub(crate) struct Table<H> {
     metric: &'static Metric,
-    handles: HashMap<u64, H>,
+    handles: HashMap<u64, H, BuildHasherDefault<Mix>>,
+}
+
+/// For keys that are numbers of closed sets: nobody can choose them.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        let mixed = (self.0 ^ key).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
 }
 
 impl<H> Table<H> {
     pub(crate) fn new(metric: &'static Metric) -> Self {
         Self {
             metric,
-            handles: HashMap::new(),
+            handles: HashMap::default(),
         }
     }
 }

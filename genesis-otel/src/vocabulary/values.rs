@@ -44,6 +44,8 @@ pub fn bool(value: bool) -> &'static str {
 #[derive(Debug)]
 pub(crate) struct Closed {
     sorted: Box<[&'static str]>,
+    /// Numbers by hash, 0 where there is none: every event asks for some six values.
+    places: Box<[u16]>,
 }
 
 /// One value of a [`Closed`] set.
@@ -71,8 +73,18 @@ impl Closed {
         let mut sorted: Vec<&'static str> = values.into_iter().collect();
         sorted.sort_unstable();
         sorted.dedup();
+        // at most a quarter is taken, so that most values stand at their own place
+        let mut places = vec![0_u16; (sorted.len() * 4).next_power_of_two()];
+        for (number, value) in (2..).zip(&sorted) {
+            let mut at = hash(value) & (places.len() - 1);
+            while places[at] != 0 {
+                at = (at + 1) & (places.len() - 1);
+            }
+            places[at] = number;
+        }
         Self {
             sorted: sorted.into(),
+            places: places.into(),
         }
     }
 
@@ -83,18 +95,49 @@ impl Closed {
     }
 
     pub(crate) fn slot(&self, value: &str) -> Slot {
-        match self.sorted.binary_search(&value) {
-            Ok(at) => Slot {
-                number: u16::try_from(at + 2).unwrap_or(1),
-                text: Some(self.sorted[at]),
-            },
-            Err(_) => Slot::OTHER,
+        let mut at = hash(value);
+        loop {
+            at &= self.places.len() - 1;
+            let number = self.places[at];
+            // 0 is a free place: the value is none of these
+            let Some(text) = usize::from(number)
+                .checked_sub(2)
+                .and_then(|at| self.sorted.get(at))
+            else {
+                return Slot::OTHER;
+            };
+            if *text == value {
+                return Slot {
+                    number,
+                    text: Some(*text),
+                };
+            }
+            at += 1;
         }
     }
 
     pub(crate) fn optional(&self, value: Option<&str>) -> Slot {
         value.map_or(Slot::ABSENT, |value| self.slot(value))
     }
+}
+
+/// Of the length, the first bytes and the last: no more is needed to tell words apart, and nobody can
+/// put a word into a closed set.
+fn hash(value: &str) -> usize {
+    let bytes = value.as_bytes();
+    let word = |bytes: &[u8]| {
+        let known = bytes.first_chunk().map(|chunk| u64::from_le_bytes(*chunk));
+        known.unwrap_or_else(|| {
+            bytes
+                .iter()
+                .fold(0, |word, byte| (word << 8) | u64::from(*byte))
+        })
+    };
+    let last = &bytes[bytes.len().saturating_sub(8)..];
+    let middle = &bytes[bytes.len() / 2..];
+    let mixed = word(bytes) ^ word(last).rotate_left(21) ^ word(middle).rotate_left(42);
+    let mixed = (mixed ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 40) as usize
 }
 
 /// Every closed set that an event can reach.
