@@ -118,6 +118,12 @@ impl Error {
         Self::new(ErrorKind::Disconnected(outcome), reason)
     }
 
+    pub(crate) fn not_hung_up(left: Vec<String>) -> Self {
+        let text = "the connection was lost for good, or the switch did not answer, before the \
+                    call was hung up";
+        Self::disconnected(Outcome::Unknown, text).with_may_still_ring(left)
+    }
+
     pub(crate) fn mode(what: &str, needs: &str) -> Self {
         Self::new(
             ErrorKind::Mode,
@@ -158,8 +164,8 @@ impl Error {
         self.0.switch_text.as_deref()
     }
 
-    /// The Unique-IDs of legs that may still ring, because the connection was lost for good before
-    /// they could be hung up. They end at the latest at their `originate_timeout`, unless somebody
+    /// The Unique-IDs of legs that may still ring, because the connection was lost for good, or the
+    /// switch did not answer, before they could be hung up. They end at the latest at their `originate_timeout`, unless somebody
     /// answers.
     pub fn may_still_ring(&self) -> &[String] {
         &self.0.may_still_ring

@@ -6,10 +6,11 @@
 mod support;
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use genesis_channel::{Channel, ErrorKind, OriginateOptions, Pace, Progress};
+use genesis_channel::{Channel, ErrorKind, OriginateOptions, Origination, Pace, Progress};
 use genesis_client::Client;
 use genesis_client::proto::session::Outcome;
 use genesis_client::proto::{EventName, HangupCause};
@@ -505,4 +506,89 @@ async fn a_session_finds_such_legs_too() {
         soon(origination.cancel(None)).await.unwrap();
         only_left(&sim, &[session.uuid()], Duration::from_millis(1)).await;
     }
+}
+
+/// The timeout and the answer are so close that the kill and the answer cross.
+#[tokio::test(start_paused = true)]
+async fn once_a_failure_is_told_nothing_is_left() {
+    for delay in [1, 100, 300] {
+        let (sim, client) = switch().await;
+        let delayed = Duration::from_millis(delay);
+        sim.faults().update(|plan| plan.reply_delay = Some(delayed));
+        let options = options().timeout(Duration::from_millis(1200));
+        let dial = "[originate_timeout=9]sim/answer?after=1300ms";
+        let called = soon(Channel::originate(&client, dial, options)).await;
+        match called {
+            Ok(channel) => only_left(&sim, &[channel.uuid()], Duration::ZERO).await,
+            Err(error) => {
+                assert_eq!(error.hangup_cause(), Some(&HangupCause::NoAnswer));
+                assert!(error.may_still_ring().is_empty(), "{error}");
+                assert_eq!(sim.switch().session_count(), 0, "delay {delay}");
+            }
+        }
+    }
+}
+
+/// The first link dies without a word while it rings, and somebody answers; later ones work.
+async fn half_open(dial: &str) -> (Arc<Sim>, Client, Origination) {
+    let (sim, client) = reconnecting().await;
+    let options = options().timeout(seconds(4));
+    let origination = Channel::originate_start(&client, dial, options)
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let first = sim.faults().connections()[0];
+    sim.faults().update_connection(first, |plan| {
+        plan.stall_reads = true;
+        plan.stall_writes = true;
+    });
+    (sim, client, origination)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_answered_behind_a_dead_link_is_named_and_hung_up_over_the_next() {
+    for dial in ["sim/answer?after=3s", "user/1000"] {
+        let (sim, _client, mut origination) = half_open(dial).await;
+        let uuids = origination.uuids();
+        let error = soon(origination.answered()).await.unwrap_err();
+        assert!(error.is_not_answered(), "{error}");
+        assert_eq!(error.may_still_ring(), uuids, "{error}");
+        assert_eq!(sim.switch().channels(), uuids);
+        soon(origination.gone()).await.unwrap();
+        only_left(&sim, &[], Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cancels_behind_a_dead_link_hears_of_the_end_when_it_came() {
+    for dial in ["sim/answer?after=3s", "user/1000"] {
+        let (sim, _client, origination) = half_open(dial).await;
+        soon(origination.cancel(None)).await.unwrap();
+        only_left(&sim, &[], Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_stays_silent_is_given_up_and_what_is_up_is_named() {
+    let (sim, _client, origination) = half_open("sim/answer?after=3s").await;
+    let uuids = origination.uuids();
+    sim.faults().update(|plan| {
+        plan.stall_reads = true;
+        plan.stall_writes = true;
+    });
+    let error = soon(origination.cancel(None)).await.unwrap_err();
+    assert_eq!(error.may_still_ring(), uuids, "{error}");
+    assert_eq!(sim.switch().channels(), uuids);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exit_waits_for_what_was_dropped() {
+    let (sim, client) = switch().await;
+    let dial = "sim/answer?after=2s";
+    let origination = Channel::originate_start(&client, dial, options())
+        .await
+        .unwrap();
+    drop(origination);
+    soon(client.exit()).await;
+    only_left(&sim, &[], Duration::from_millis(1)).await;
 }

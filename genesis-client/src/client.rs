@@ -460,15 +460,20 @@ impl Client {
     }
 
     /// Says `exit` and waits until the connection has ended. No reconnect follows. Everything
-    /// outstanding ends first, or with the reason. A switch that does not answer the `exit` within
-    /// the deadline of a command is not waited for any longer.
+    /// outstanding ends first, or with the reason. Work that [keeps the connection
+    /// open](Self::keep_open), such as hanging up a call that was dropped, is waited for first, no
+    /// longer than the deadline of a command. A switch that does not answer the `exit` within that
+    /// deadline is not waited for any longer.
     ///
     /// # Cancel safety
     ///
-    /// Safe: the connection is closed also if nobody waits for it.
+    /// Safe: the connection is closed also if nobody waits for it, and then at once.
     pub async fn exit(&self) -> CloseReason {
         let patience = self.deadline();
-        let _ = self.shared.request(Request::Close { patience });
+        // said also if nobody waits any more
+        let closing = Closing(self, patience);
+        let _ = tokio::time::timeout(patience, self.work_done()).await;
+        drop(closing);
         self.closed().await
     }
 
@@ -532,6 +537,16 @@ impl Client {
             | Verb::Other => Ok(()),
             verb => self.needs_full(verb.as_str()),
         }
+    }
+}
+
+/// Says `exit` when dropped.
+struct Closing<'a>(&'a Client, Duration);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        let patience = self.1;
+        let _ = self.0.shared.request(Request::Close { patience });
     }
 }
 

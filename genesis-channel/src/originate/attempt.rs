@@ -10,13 +10,16 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::legs::{Found, Legs, join, next_found};
-use super::reaper::{Guard, Reaper};
+use super::reaper::{Guard, Reaper, sleep_until};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::follow::{Following, Tracked};
 
 /// How much longer than the ringing a job may take before it is given up.
 pub(super) const MARGIN: Duration = Duration::from_secs(15);
+
+/// How long a failure is kept back at most while what is left of the call is hung up.
+const HUNG_UP_WITHIN: Duration = Duration::from_secs(2);
 
 /// One leg of the dial string.
 pub(super) struct Leg {
@@ -76,8 +79,8 @@ pub(super) struct Attempt {
     pub(super) cancel: watch::Receiver<Option<HangupCause>>,
     pub(super) cancel_cause: HangupCause,
     pub(super) outcome: Option<oneshot::Sender<Result<Won>>>,
-    /// Dropped when nothing is left to do.
-    pub(super) _over: watch::Sender<()>,
+    /// The legs that may be left. Dropped when nothing is left to do.
+    pub(super) left: watch::Sender<Vec<String>>,
     /// The same, for the connection of a call whose handler has returned.
     pub(super) _open: KeepOpen,
 }
@@ -159,15 +162,14 @@ impl Attempt {
             }
             Step::Ready(Err(error)) if error.is_disconnected() => self.without_job(until).await,
             Step::Ready(Err(error)) => {
-                self.finish(Err(error.into()));
                 let cause = self.cancel_cause.clone();
-                self.reap(cause, None::<J>).await;
+                self.reap(cause, None::<J>, Some(error.into())).await;
             }
-            Step::Cancelled(cause) => self.reap(cause, Some(job)).await,
+            Step::Cancelled(cause) => self.reap(cause, Some(job), None).await,
             Step::TooLong => {
                 let error = Error::not_answered(&self.destination, HangupCause::NoAnswer);
-                self.finish(Err(error));
-                self.reap(HangupCause::NoAnswer, Some(job)).await;
+                self.reap(HangupCause::NoAnswer, Some(job), Some(error))
+                    .await;
             }
         }
     }
@@ -183,7 +185,8 @@ impl Attempt {
                         .legs
                         .iter()
                         .filter(|leg| leg.tracked().with(|state| state.ended.is_none()));
-                    let uuids = legs.map(|leg| leg.uuid().to_owned()).collect();
+                    let uuids: Vec<String> = legs.map(|leg| leg.uuid().to_owned()).collect();
+                    self.left.send_replace(uuids.clone());
                     let error = Error::disconnected(
                         Outcome::Unknown,
                         &format!(
@@ -193,7 +196,7 @@ impl Attempt {
                     );
                     return self.finish(Err(error.with_may_still_ring(uuids)));
                 }
-                Step::Cancelled(cause) => return self.reap_blind(cause).await,
+                Step::Cancelled(cause) => return self.reap_blind(cause, None).await,
                 Step::TooLong => return self.too_long().await,
             }
             let legs = self.known.all();
@@ -212,16 +215,15 @@ impl Attempt {
             }
             match self.step(until, change).await {
                 Step::Ready(()) => {}
-                Step::Cancelled(cause) => return self.reap_blind(cause).await,
+                Step::Cancelled(cause) => return self.reap_blind(cause, None).await,
                 Step::TooLong => return self.too_long().await,
             }
         }
     }
 
-    async fn too_long(mut self) {
+    async fn too_long(self) {
         let error = Error::not_answered(&self.destination, HangupCause::NoAnswer);
-        self.finish(Err(error));
-        self.reap_blind(HangupCause::NoAnswer).await;
+        self.reap_blind(HangupCause::NoAnswer, Some(error)).await;
     }
 
     /// The link was away and the switch shows none of the legs.
@@ -242,9 +244,10 @@ impl Attempt {
                 ),
             ),
         };
+        // there is nothing to wait for
         self.finish(Err(error));
         let cause = self.cancel_cause.clone();
-        self.reap_blind(cause).await;
+        self.reap_blind(cause, None).await;
     }
 
     /// The job said `+OK UUID`.
@@ -273,11 +276,9 @@ impl Attempt {
             }
             Err(error) => {
                 self.finish(Err(error));
-                drop(Guard::new(
-                    self.client.clone(),
-                    uuid,
-                    self.cancel_cause.clone(),
-                ));
+                let cause = self.cancel_cause.clone();
+                let guard = Guard::new(self.client.clone(), uuid, cause.clone());
+                guard.hang_up(cause).await;
             }
         }
     }
@@ -304,7 +305,9 @@ impl Attempt {
         }
     }
 
-    async fn reap<J>(self, cause: HangupCause, job: Option<J>)
+    /// `failed` is told when nothing is left of the call, so that whoever hears of it can close the
+    /// connection; or after a while, with what may be left.
+    async fn reap<J>(self, cause: HangupCause, job: Option<J>, failed: Option<Error>)
     where
         J: Future<Output = genesis_client::Result<JobResult>> + Unpin,
     {
@@ -315,8 +318,8 @@ impl Attempt {
             found,
             destination,
             ring_time,
-            outcome,
-            _over,
+            mut outcome,
+            left,
             _open,
             ..
         } = self;
@@ -329,30 +332,32 @@ impl Attempt {
             cause,
             destination,
             give_up: later(ring_time.saturating_add(MARGIN)),
+            left: left.clone(),
         };
-        let left = reaper.run(job).await;
+        let mut reaping = std::pin::pin!(reaper.run(job));
+        if let Some(error) = failed {
+            let done = tokio::time::timeout(HUNG_UP_WITHIN, &mut reaping).await;
+            if let Some(outcome) = outcome.take() {
+                let _ = outcome.send(Err(error.with_may_still_ring(left.borrow().clone())));
+            }
+            if done.is_ok() {
+                return;
+            }
+        }
+        reaping.await;
+        let left = left.borrow().clone();
         if let (Some(outcome), false) = (outcome, left.is_empty()) {
-            let error = Error::disconnected(
-                Outcome::Unknown,
-                "the connection was lost for good before the cancelled call was hung up",
-            );
-            let _ = outcome.send(Err(error.with_may_still_ring(left)));
+            let _ = outcome.send(Err(Error::not_hung_up(left)));
         }
     }
 
     /// Reaps when no result of a job will come.
-    async fn reap_blind(self, cause: HangupCause) {
-        self.reap(cause, None::<std::future::Pending<_>>).await;
+    async fn reap_blind(self, cause: HangupCause, failed: Option<Error>) {
+        self.reap(cause, None::<std::future::Pending<_>>, failed)
+            .await;
     }
 }
 
 fn later(time: Duration) -> Option<Instant> {
     Instant::now().checked_add(time)
-}
-
-async fn sleep_until(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
-    }
 }

@@ -40,7 +40,8 @@ pub enum Progress {
 ///
 /// Dropping it cancels the call: whatever the switch makes of it is hung up, in the background, by a
 /// task that keeps the connection open until nothing is left (at most 15 s longer than the call could
-/// ring). [`cancel`](Self::cancel) waits for that.
+/// ring, or 90 s if that is more). [`cancel`](Self::cancel) waits for that, and [`gone`](Self::gone)
+/// does after a failure.
 #[must_use = "dropping it cancels the call"]
 pub struct Origination {
     pub(super) legs: Legs,
@@ -49,8 +50,8 @@ pub struct Origination {
     /// `None` once it was told.
     pub(super) accepted: Option<oneshot::Receiver<Result<()>>>,
     pub(super) outcome: Option<oneshot::Receiver<Result<Won>>>,
-    /// Ends when nothing is left of a call that was cancelled.
-    pub(super) over: watch::Receiver<()>,
+    /// The legs that may be left of a call that was cancelled. Ends when that is settled.
+    pub(super) over: watch::Receiver<Vec<String>>,
     /// Until what became of it is known.
     pub(super) observed: Option<Operation>,
 }
@@ -59,9 +60,12 @@ impl Channel {
     /// Originates a call and waits until it is answered (or, with
     /// [`OriginateOptions::early_media`], has early media).
     ///
-    /// The Unique-ID of each leg is chosen here and followed before the command leaves. The command
-    /// is a `bgapi`: other commands and events flow on meanwhile. Of several legs (`a,b` or `a|b` or
-    /// `a:_:b`) the channel is the one that answered; the switch ends the others.
+    /// The Unique-ID of each leg is chosen here and followed before the command leaves; but `user/`,
+    /// `group/`, `pickup/` and endpoints with `${…}` may stand for several legs, which choose their
+    /// own: those carry the variable `genesis_originate`, and are found by it and followed as soon as
+    /// they are created. The command is a `bgapi`: other commands and events flow on meanwhile. Of
+    /// several legs (`a,b` or `a|b` or `a:_:b`) the channel is the one that answered; the switch ends
+    /// the others.
     ///
     /// Needs an inbound connection or a `full` outbound socket.
     ///
@@ -79,8 +83,10 @@ impl Channel {
     /// # Errors
     ///
     /// [`ErrorKind::NotAnswered`](crate::ErrorKind::NotAnswered) with the hangup cause; the switch
-    /// refused the command; the connection was lost for good, with the legs that
-    /// [may still ring](Error::may_still_ring); a dial string or variable that cannot be sent.
+    /// refused the command; the connection was lost for good; a dial string or variable that cannot
+    /// be sent. When its time is up, the call is hung up before that is told; a switch that takes
+    /// longer than 2 s for it is not waited for, and the error names the legs that
+    /// [may still ring](Error::may_still_ring), as it does when the connection was lost.
     ///
     /// # Cancel safety
     ///
@@ -247,8 +253,7 @@ impl Origination {
     ///
     /// # Errors
     ///
-    /// When the connection was lost for good before that, with the legs that
-    /// [may still ring](Error::may_still_ring).
+    /// As [`gone`](Self::gone).
     ///
     /// # Cancel safety
     ///
@@ -265,8 +270,30 @@ impl Origination {
                 Ok(Err(_)) | Err(_) => {}
             }
         }
-        let _ = self.over.changed().await;
-        Ok(())
+        self.gone().await
+    }
+
+    /// Waits until nothing is left of a call that was not answered; at once after a channel was given.
+    /// For after [`answered`](Self::answered) gave an error: it waits at most 2 s for this by itself,
+    /// and the rest is done in the background.
+    ///
+    /// It ends by itself at most 15 s later than the call could ring, or after 90 s if that is more.
+    ///
+    /// # Errors
+    ///
+    /// When some of it could not be hung up, because the connection was lost for good or the switch
+    /// did not answer in that time, with the legs that [may still ring](Error::may_still_ring).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it may be called again.
+    pub async fn gone(&mut self) -> Result<()> {
+        while self.over.changed().await.is_ok() {}
+        let left = self.over.borrow().clone();
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(Error::not_hung_up(left)),
+        }
     }
 }
 

@@ -164,7 +164,7 @@ impl PreparedOriginate {
         } = prepared;
         let (cancel, cancelled) = watch::channel(None);
         let (outcome_sender, outcome) = oneshot::channel();
-        let (over_sender, over) = watch::channel(());
+        let (left, over) = watch::channel(Vec::new());
         let (accepted_sender, accepted) = oneshot::channel();
         let known = Legs::new(legs.iter().map(|leg| leg.tracked().clone()).collect());
         let origination = Origination {
@@ -187,7 +187,7 @@ impl PreparedOriginate {
             cancel: cancelled,
             cancel_cause,
             outcome: Some(outcome_sender),
-            _over: over_sender,
+            left,
         };
         runtime.spawn(observed.run(attempt.run(command, accepted_sender)));
         Origination {

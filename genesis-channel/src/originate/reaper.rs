@@ -11,14 +11,19 @@ use genesis_client::observe::carried;
 use genesis_client::{Client, JobResult};
 use genesis_proto::HangupCause;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::legs::{Found, Legs, join, next_found};
-use crate::follow::{Following, Tracked};
+use crate::follow::Following;
 
 /// How soon `uuid_kill` is said again, at first and at most.
 const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(1);
+
+/// How long it is tried at least. A link that has died without a word is given up and made again
+/// after about a minute by the usual options of a connection.
+const AT_LEAST: Duration = Duration::from_secs(90);
 
 /// Hangs up what comes of a cancelled call.
 pub(super) struct Reaper {
@@ -28,8 +33,10 @@ pub(super) struct Reaper {
     pub(super) found: Option<Found>,
     pub(super) cause: HangupCause,
     pub(super) destination: String,
-    /// The switch has ended the call by itself by then.
+    /// What rings has been ended by the switch by then. What was answered has not.
     pub(super) give_up: Option<Instant>,
+    /// The legs that may be left, as far as is known.
+    pub(super) left: watch::Sender<Vec<String>>,
 }
 
 /// What `uuid_kill` said.
@@ -41,21 +48,29 @@ enum Killed {
 }
 
 impl Reaper {
-    /// Runs until nothing is left of the call. Gives the legs that may be left because the connection
-    /// is gone for good.
-    pub(super) async fn run<J>(mut self, mut job: Option<J>) -> Vec<String>
+    /// Runs until nothing is left of the call, the connection is gone for good, or the time is up.
+    /// Then `left` has the legs that nobody could hang up.
+    pub(super) async fn run<J>(mut self, mut job: Option<J>)
     where
         J: Future<Output = genesis_client::Result<JobResult>> + Unpin,
     {
+        // longer than `give_up` only for what is up, or what nothing is known of
+        let last = self.give_up.map(|at| at.max(Instant::now() + AT_LEAST));
         let mut again = AGAIN;
         // without a job whose end could be seen, a leg may still come until the call's own time is up
         let mut job_ended = false;
+        self.tell_left(&[]);
         loop {
-            if self.client.ready().await.is_err() {
-                return self.left();
+            if !matches!(within(last, self.client.ready()).await, Some(Ok(()))) {
+                // one that there was no channel of may still come
+                self.tell_left(&[]);
+                return self.unfinished();
             }
             let change = self.known.change();
-            let killed = self.kill().await;
+            let Some(killed) = within(last, self.kill()).await else {
+                return self.unfinished();
+            };
+            self.tell_left(&killed);
             let gone = self.legs.iter().zip(&killed).all(|(leg, killed)| {
                 let (created, ended) = leg
                     .tracked
@@ -66,7 +81,7 @@ impl Reaper {
             // without the job's result, legs that are not known yet may still come
             let complete = job_ended || (job.is_none() && self.found.is_none());
             if gone && complete {
-                return Vec::new();
+                return self.tell_none();
             }
             let blind = job.is_none() && !job_ended;
             let nothing_up = self.legs.iter().zip(&killed).all(|(leg, killed)| {
@@ -85,7 +100,7 @@ impl Reaper {
                     job = None;
                     // the link's end is seen above, and another link does not bring the result
                     job_ended = !result.as_ref().is_err_and(genesis_client::Error::is_disconnected);
-                    self.note_winner(result);
+                    within(last, self.note_winner(result)).await;
                     again = AGAIN;
                 }
                 () = change => {}
@@ -97,18 +112,18 @@ impl Reaper {
                     again = AGAIN;
                 }
                 () = next => again = (again * 2).min(AGAIN_AT_MOST),
-                () = give_up(self.give_up) => {
-                    if !nothing_up {
-                        tracing::error!(
-                            destination = %self.destination,
-                            legs = ?self.left(),
-                            "a cancelled call could not be hung up; it is given up"
-                        );
-                    }
-                    return Vec::new();
-                }
+                () = sleep_until(self.give_up), if nothing_up => return self.tell_none(),
+                () = sleep_until(last) => return self.unfinished(),
             }
         }
+    }
+
+    fn unfinished(&self) {
+        tracing::error!(
+            destination = %self.destination,
+            legs = ?*self.left.borrow(),
+            "a cancelled call could not be hung up; it is given up"
+        );
     }
 
     async fn kill(&self) -> Vec<Killed> {
@@ -122,26 +137,29 @@ impl Reaper {
     }
 
     /// The call succeeded after all, perhaps with a leg that was not known.
-    fn note_winner(&mut self, result: genesis_client::Result<JobResult>) {
+    async fn note_winner(&self, result: genesis_client::Result<JobResult>) {
         let Ok(result) = result else { return };
         let text = result.text();
         let uuid = text.trim().strip_prefix("+OK").unwrap_or("").trim();
         let known = self.legs.iter().any(|leg| leg.tracked.uuid == uuid);
         if !uuid.is_empty() && !known {
-            drop(Guard::new(
-                self.client.clone(),
-                uuid.to_owned(),
-                self.cause.clone(),
-            ));
+            let guard = Guard::new(self.client.clone(), uuid.to_owned(), self.cause.clone());
+            guard.hang_up(self.cause.clone()).await;
         }
     }
 
-    fn left(&self) -> Vec<String> {
-        let alive = |tracked: &Tracked| tracked.with(|state| state.ended.is_none());
-        let left = self.legs.iter().map(|leg| &leg.tracked);
-        left.filter(|tracked| alive(tracked))
-            .map(|tracked| tracked.uuid.clone())
-            .collect()
+    /// `killed` is what the switch said of each leg, if it was asked.
+    fn tell_left(&self, killed: &[Killed]) {
+        let said = killed.iter().map(Some).chain(std::iter::repeat(None));
+        let left = self.legs.iter().zip(said).filter(|(leg, said)| {
+            *said != Some(&Killed::NoSuchChannel) && leg.tracked.with(|state| state.ended.is_none())
+        });
+        self.left
+            .send_replace(left.map(|(leg, _)| leg.tracked.uuid.clone()).collect());
+    }
+
+    fn tell_none(&self) {
+        self.left.send_replace(Vec::new());
     }
 }
 
@@ -156,10 +174,19 @@ where
     }
 }
 
-async fn give_up(at: Option<Instant>) {
+pub(super) async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+/// `None`: the time is up.
+async fn within<T>(at: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = sleep_until(at) => None,
     }
 }
 
