@@ -5,11 +5,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A result of this crate.
+///
+/// ```
+/// use genesis_ringgroup::{Queue, Result, Slot, SlotOptions};
+///
+/// async fn trunk_line(queue: &Queue) -> Result<Slot> {
+///     queue.slot("trunk", SlotOptions::new().limit(30)).await
+/// }
+/// # let _ = trunk_line;
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation did not do what was asked.
 ///
 /// Ask the predicates, or match on [`kind`](Self::kind). The text says what happened and what to do.
+///
+/// ```
+/// use genesis_ringgroup::RingMode;
+///
+/// let error = "ring-all".parse::<RingMode>().unwrap_err();
+/// eprintln!("{error}"); // "ring-all" is no ring mode; there are parallel, sequential, …
+/// # assert!(error.to_string().starts_with("\"ring-all\" is no ring mode"));
+/// ```
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -22,6 +39,19 @@ struct Inner {
 }
 
 /// The kinds of [`Error`].
+///
+/// ```
+/// use genesis_ringgroup::{Error, ErrorKind};
+///
+/// /// What the caller hears.
+/// fn prompt(error: &Error) -> &'static str {
+///     match error.kind() {
+///         ErrorKind::Timeout | ErrorKind::LimitExceeded => "ivr/ivr-all_agents_busy.wav",
+///         _ => "ivr/ivr-technical_difficulties.wav",
+///     }
+/// }
+/// # let _ = prompt;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -44,6 +74,11 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// The kind in one word, for labels and logs: `timeout`, `backend`, `invalid_argument`,
     /// `limit`, `lost`, `channel` or `disconnected`.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::ErrorKind;
+    /// assert_eq!(ErrorKind::LimitExceeded.as_str(), "limit");
+    /// ```
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
@@ -93,21 +128,61 @@ impl Error {
     }
 
     /// What kind of error this is.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::{ErrorKind, Queue, SlotOptions};
+    /// let error = Queue::in_memory().slot("", SlotOptions::new()).await.unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::InvalidArgument); // a queue has a name
+    /// # Ok(()) }
+    /// ```
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
 
     /// The deadline passed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::Queue;
+    /// # let agents = Queue::in_memory().semaphore("agents", 1);
+    /// # let _busy = agents.acquire().await?;
+    /// let error = agents.acquire_within(Duration::from_millis(10)).await.unwrap_err();
+    /// assert!(error.is_timeout()); // offer to call back
+    /// # Ok(()) }
+    /// ```
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
 
     /// The store of shared state (Redis) failed; trying again later may help.
+    ///
+    /// ```no_run
+    /// # use genesis_ringgroup::{LoadBalancer, MemoryBalancer, RingGroup, RingMode};
+    /// # async fn example(group: RingGroup, client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+    /// let ring = match group.clone().mode(RingMode::Balancing).ring(&client).await {
+    ///     Err(error) if error.is_backend() => group.mode(RingMode::RoundRobin).ring(&client).await?,
+    ///     result => result?,
+    /// };
+    /// # let _ = ring;
+    /// # Ok(()) }
+    /// ```
     pub fn is_backend(&self) -> bool {
         self.0.kind == ErrorKind::Backend
     }
 
     /// The connection to the switch was lost for good.
+    ///
+    /// ```no_run
+    /// # async fn example(group: genesis_ringgroup::RingGroup, first: genesis_ringgroup::channel::client::Client, second: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+    /// let ring = match group.ring(&first).await {
+    ///     Err(error) if error.is_disconnected() => group.ring(&second).await?, // the other switch
+    ///     result => result?,
+    /// };
+    /// # let _ = ring;
+    /// # Ok(()) }
+    /// ```
     pub fn is_disconnected(&self) -> bool {
         self.0.kind == ErrorKind::Disconnected
     }
@@ -115,11 +190,30 @@ impl Error {
     /// The Unique-IDs of legs that may still ring, because the connection was lost for good before
     /// they could be hung up. The switch ends them at their `originate_timeout`, unless somebody
     /// answers.
+    ///
+    /// ```no_run
+    /// # async fn example(group: genesis_ringgroup::RingGroup, client: genesis_ringgroup::channel::client::Client) {
+    /// if let Err(error) = group.ring(&client).await {
+    ///     for uuid in error.may_still_ring() {
+    ///         eprintln!("fs_cli -x 'uuid_kill {uuid} ORIGINATOR_CANCEL'");
+    ///     }
+    /// }
+    /// # }
+    /// ```
     pub fn may_still_ring(&self) -> &[String] {
         &self.0.may_still_ring
     }
 
     /// The lease ran out: somebody else may hold the place now.
+    ///
+    /// ```no_run
+    /// # async fn example(slot: genesis_ringgroup::Slot) -> genesis_ringgroup::Result<()> {
+    /// match slot.release().await {
+    ///     Err(error) if error.is_lost() => println!("more than the limit may have been in use"),
+    ///     result => result?,
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn is_lost(&self) -> bool {
         self.0.kind == ErrorKind::Lost
     }

@@ -17,6 +17,16 @@ use crate::Result;
 /// never chosen.
 ///
 /// See the [module](super) for an example.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+/// # use genesis_ringgroup::balance::{LoadBalancer, MemoryBalancer};
+/// let balancer = MemoryBalancer::new();
+/// let in_another_task = balancer.clone();
+/// let _call = in_another_task.count("user/1001").await?;
+/// assert_eq!(balancer.get_count("user/1001").await?, 1); // clones share their counts
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct MemoryBalancer {
     tally: Arc<Mutex<Tally>>,
@@ -26,15 +36,36 @@ pub struct MemoryBalancer {
 impl MemoryBalancer {
     /// The most calls that are counted at once, unless [`with_limit`](Self::with_limit) says
     /// otherwise.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::MemoryBalancer;
+    /// let balancer = MemoryBalancer::with_limit(2 * MemoryBalancer::DEFAULT_LIMIT);
+    /// # let _ = balancer;
+    /// ```
     pub const DEFAULT_LIMIT: usize = 100_000;
 
     /// A balancer without calls.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::MemoryBalancer;
+    /// assert!(MemoryBalancer::new().snapshot().is_empty());
+    /// ```
     pub fn new() -> Self {
         Self::with_limit(Self::DEFAULT_LIMIT)
     }
 
     /// A balancer that counts at most `limit` calls at once; choosing beyond it is an error
     /// ([`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded)).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::{ErrorKind, LoadBalancer, MemoryBalancer};
+    /// let balancer = MemoryBalancer::with_limit(1); // the licence of this PBX
+    /// let _call = balancer.count("user/1001").await?;
+    /// let error = balancer.count("user/1002").await.unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::LimitExceeded);
+    /// # Ok(()) }
+    /// ```
     pub fn with_limit(limit: usize) -> Self {
         Self {
             tally: Arc::default(),
@@ -43,6 +74,15 @@ impl MemoryBalancer {
     }
 
     /// The counts of all destinations that have calls.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::balance::{LoadBalancer, MemoryBalancer};
+    /// let balancer = MemoryBalancer::new();
+    /// let _calls = [balancer.count("user/1001").await?, balancer.count("user/1001").await?];
+    /// assert_eq!(balancer.snapshot().get("user/1001"), 2);
+    /// # Ok(()) }
+    /// ```
     pub fn snapshot(&self) -> Counts {
         self.lock().snapshot(false)
     }

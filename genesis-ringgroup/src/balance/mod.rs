@@ -52,8 +52,28 @@ pub use memory::MemoryBalancer;
 pub use redis::{RedisBalancer, RedisBalancerBuilder, Watch, WhenDown};
 
 /// The most destinations that one choice may be made from.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+/// use genesis_ringgroup::balance::{LoadBalancer, MAX_DESTINATIONS, MemoryBalancer};
+///
+/// let agents: Vec<_> = (0..=MAX_DESTINATIONS).map(|n| format!("user/{n}")).collect();
+/// assert!(MemoryBalancer::new().choose(&agents).await.is_err());
+/// assert!(MemoryBalancer::new().choose(&agents[1..]).await.is_ok());
+/// # Ok(()) }
+/// ```
 pub const MAX_DESTINATIONS: usize = 10_000;
 /// The longest name of a destination, in bytes.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+/// # use genesis_ringgroup::balance::{LoadBalancer, MAX_DESTINATION_BYTES, MemoryBalancer};
+/// let balancer = MemoryBalancer::new();
+/// let fits = "x".repeat(MAX_DESTINATION_BYTES);
+/// assert!(balancer.count(&fits).await.is_ok());
+/// assert!(balancer.count(&(fits + "x")).await.is_err());
+/// # Ok(()) }
+/// ```
 pub const MAX_DESTINATION_BYTES: usize = 8 * 1024;
 /// The longest Unique-ID, in bytes.
 const MAX_UUID_BYTES: usize = 256;
@@ -113,6 +133,18 @@ pub trait LoadBalancer: Send + Sync + fmt::Debug + 'static {
     /// atomic step. Of several with the same number it is the one that was chosen longest ago;
     /// those that were never chosen come first, in the order of the list.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::balance::{LoadBalancer, MemoryBalancer};
+    /// let balancer = MemoryBalancer::new();
+    /// let gateways = ["sofia/gateway/a/3200", "sofia/gateway/b/3200"].map(str::to_owned);
+    /// let calls = [balancer.choose(&gateways).await?, balancer.choose(&gateways).await?];
+    /// let third = balancer.choose(&gateways).await?; // one call each: the one chosen longest ago
+    /// assert_eq!(gateways[third.index], "sofia/gateway/a/3200");
+    /// # drop(calls);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidArgument`] when there is no destination, or one is empty or too long;
@@ -126,6 +158,17 @@ pub trait LoadBalancer: Send + Sync + fmt::Debug + 'static {
 
     /// Counts a call for this destination, without a choice. It counts as chosen now.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::balance::{LoadBalancer, MemoryBalancer};
+    /// let balancer = MemoryBalancer::new();
+    /// let agents = ["user/1001", "user/1002"].map(str::to_owned);
+    /// // 1001 has a call that came another way
+    /// let _direct = balancer.count("user/1001").await?;
+    /// assert_eq!(balancer.choose(&agents).await?.index, 1);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`choose`](Self::choose).
@@ -137,6 +180,17 @@ pub trait LoadBalancer: Send + Sync + fmt::Debug + 'static {
 
     /// How many calls to this destination are in progress, ringing or up.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::balance::{LoadBalancer, MemoryBalancer};
+    /// let balancer = MemoryBalancer::new();
+    /// let call = balancer.count("user/1001").await?;
+    /// call.answered("6d1c8e53-8a43-4b0e-9f13-5f0f0b3c7a10").await?;
+    /// assert_eq!(balancer.get_count("user/1001").await?, 1); // up as well as ringing
+    /// # drop(call);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Backend`] when the counts cannot be reached.
@@ -147,6 +201,11 @@ pub trait LoadBalancer: Send + Sync + fmt::Debug + 'static {
     async fn get_count(&self, destination: &str) -> Result<u64>;
 
     /// What metrics call it: `memory`, `redis`, or `custom`.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::balance::{LoadBalancer, MemoryBalancer};
+    /// assert_eq!(MemoryBalancer::new().backend(), "memory");
+    /// ```
     fn backend(&self) -> &'static str {
         "custom"
     }

@@ -81,9 +81,27 @@ pub trait QueueBackend: fmt::Debug + Send + Sync + 'static {
     fn positions(&self, queue: &str, entry: &Entry) -> watch::Receiver<Option<usize>>;
 
     /// The queue's state as it changes; `None` until known.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{MemoryQueue, QueueBackend, QueueState};
+    /// let lines = MemoryQueue::new();
+    /// let states = lines.watch("support");
+    /// lines.set_limit("support", Some(3)).await?;
+    /// assert_eq!(*states.borrow(), Some(QueueState::new(0, 0, 3)));
+    /// # Ok(()) }
+    /// ```
     fn watch(&self, queue: &str) -> watch::Receiver<Option<QueueState>>;
 
     /// The queue's state now.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{MemoryQueue, QueueBackend, QueueState};
+    /// let lines = MemoryQueue::new();
+    /// assert_eq!(lines.state("support").await?, QueueState::new(0, 0, 1));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -92,12 +110,32 @@ pub trait QueueBackend: fmt::Debug + Send + Sync + 'static {
 
     /// Everything in the queue: those who hold, then those who wait, each in their order.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{MemoryQueue, Queue, QueueBackend, QueueItem, SlotOptions};
+    /// let lines = MemoryQueue::new();
+    /// let queue = Queue::new(lines.clone());
+    /// let _slot = queue.slot("fax", SlotOptions::new().item_id("page-1")).await?;
+    /// assert_eq!(lines.items("fax").await?, [QueueItem::new("page-1", 0)]);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// `Backend` when the store cannot be asked.
     async fn items(&self, queue: &str) -> Result<Vec<QueueItem>>;
 
     /// Sets the limit, whatever entries say; `None`: as the entries say again.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{MemoryQueue, QueueBackend, QueueState};
+    /// let lines = MemoryQueue::new();
+    /// lines.set_limit("night", Some(0)).await?; // closed
+    /// lines.set_limit("night", None).await?; // as the callers' options say
+    /// # assert_eq!(lines.state("night").await?.limit, 1);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -106,6 +144,16 @@ pub trait QueueBackend: fmt::Debug + Send + Sync + 'static {
 }
 
 /// One item on its way through a queue.
+///
+/// ```
+/// use genesis_ringgroup::queue::Entry;
+///
+/// /// What a backend in a database writes.
+/// fn row(queue: &str, entry: &Entry) -> String {
+///     format!("{queue},{},{},{:?},{}", entry.ticket(), entry.item(), entry.limit(), entry.max_waiting())
+/// }
+/// # let _ = row;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     item: Arc<str>,
@@ -125,11 +173,28 @@ impl Entry {
     }
 
     /// The item's name, unique in its queue.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::queue::Entry;
+    /// fn is_outside_call(entry: &Entry) -> bool {
+    ///     entry.item().starts_with('+')
+    /// }
+    /// # let _ = is_outside_call;
+    /// ```
     pub fn item(&self) -> &str {
         &self.item
     }
 
     /// Tells two entries of one item apart: new for each.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::queue::Entry;
+    /// // a caller who left and came back is the same item with another ticket
+    /// fn came_back(before: &Entry, now: &Entry) -> bool {
+    ///     before.item() == now.item() && before.ticket() != now.ticket()
+    /// }
+    /// # let _ = came_back;
+    /// ```
     pub fn ticket(&self) -> Uuid {
         self.ticket
     }
@@ -137,11 +202,27 @@ impl Entry {
     /// The limit that this entry declares for its queue.
     ///
     /// The latest declaration counts, unless [`QueueBackend::set_limit`] said otherwise.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::queue::Entry;
+    /// fn limit_now(entry: &Entry, set: Option<usize>, before: usize) -> usize {
+    ///     set.or(entry.limit()).unwrap_or(before)
+    /// }
+    /// # let _ = limit_now;
+    /// ```
     pub fn limit(&self) -> Option<usize> {
         self.limit
     }
 
     /// The entry is refused if it could not be granted at once and so many are waiting already.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::queue::{Entry, QueueState};
+    /// fn is_full(entry: &Entry, state: &QueueState) -> bool {
+    ///     state.in_use >= state.limit && state.depth >= entry.max_waiting()
+    /// }
+    /// # let _ = is_full;
+    /// ```
     pub fn max_waiting(&self) -> usize {
         self.max_waiting
     }
@@ -174,6 +255,16 @@ pub(crate) enum Refusal {
 }
 
 /// Where an entry stands.
+///
+/// ```
+/// use genesis_ringgroup::queue::{Fence, Place};
+/// use tokio::sync::watch;
+///
+/// let (place, shown) = watch::channel(Place::Entering);
+/// place.send_replace(Place::Waiting { ahead: 2 });
+/// place.send_replace(Place::Granted { ahead: 2, fence: Fence::never() });
+/// assert!(matches!(*shown.borrow(), Place::Granted { ahead: 2, .. }));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Place {
@@ -200,16 +291,42 @@ pub enum Place {
 /// Until when a holder may believe that it holds, by its own monotonic clock.
 ///
 /// A backend whose places are leases moves the moment on with each renewal.
+///
+/// ```
+/// use genesis_ringgroup::queue::Fence;
+/// use std::time::Duration;
+/// use tokio::{sync::watch, time::Instant};
+///
+/// let two_thirds = Duration::from_secs(10) * 2 / 3; // of a lease of ten seconds
+/// let (renewed, until) = watch::channel(Instant::now() + two_thirds);
+/// let fence = Fence::at(until);
+/// renewed.send_replace(Instant::now() + two_thirds); // after each renewal
+/// # let _ = fence;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Fence(Option<watch::Receiver<Instant>>);
 
 impl Fence {
     /// For places that cannot be lost.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::queue::{Fence, Place};
+    /// let granted = Place::Granted { ahead: 0, fence: Fence::never() }; // this process keeps the line itself
+    /// # let _ = granted;
+    /// ```
     pub fn never() -> Self {
         Self(None)
     }
 
     /// The place is lost at the moment in the receiver, unless that is moved on before.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::queue::{Fence, Place};
+    /// # use tokio::{sync::watch, time::{Duration, Instant}};
+    /// let (_renewed, until) = watch::channel(Instant::now() + Duration::from_secs(4));
+    /// let granted = Place::Granted { ahead: 0, fence: Fence::at(until) };
+    /// # let _ = granted;
+    /// ```
     pub fn at(moment: watch::Receiver<Instant>) -> Self {
         Self(Some(moment))
     }
@@ -238,6 +355,16 @@ impl Fence {
 }
 
 /// How a queue stands.
+///
+/// ```
+/// use genesis_ringgroup::queue::QueueState;
+///
+/// /// Callers per agent, for a wallboard.
+/// fn pressure(state: QueueState) -> f64 {
+///     (state.depth + state.in_use) as f64 / state.limit.max(1) as f64
+/// }
+/// assert_eq!(pressure(QueueState::new(6, 4, 4)), 2.5);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueState {
@@ -251,6 +378,12 @@ pub struct QueueState {
 
 impl QueueState {
     /// For backends.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::queue::QueueState;
+    /// let nobody_yet = QueueState::new(0, 0, 1);
+    /// assert_eq!(nobody_yet.limit, 1);
+    /// ```
     pub fn new(depth: usize, in_use: usize, limit: usize) -> Self {
         Self {
             depth,
@@ -261,6 +394,20 @@ impl QueueState {
 }
 
 /// One item in a queue.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+/// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+/// # let queue = Queue::in_memory();
+/// # let _slot = queue.slot("support", SlotOptions::new()).await?;
+/// for caller in queue.items("support").await? {
+///     match caller.position {
+///         0 => println!("{} talks to an agent", caller.item),
+///         position => println!("{} is number {position}", caller.item),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueItem {
@@ -272,6 +419,12 @@ pub struct QueueItem {
 
 impl QueueItem {
     /// For backends.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::queue::QueueItem;
+    /// let next = QueueItem::new("+3215550106", 1);
+    /// assert_eq!((next.item.as_str(), next.position), ("+3215550106", 1));
+    /// ```
     pub fn new(item: impl Into<String>, position: usize) -> Self {
         Self {
             item: item.into(),

@@ -12,6 +12,16 @@ use crate::Result;
 /// Keeps the lines in memory: for one process. Clones share them.
 ///
 /// A queue without items is forgotten unless its limit was set or it is watched.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+/// use genesis_ringgroup::queue::{MemoryQueue, Queue, QueueBackend};
+///
+/// let lines = MemoryQueue::new();
+/// let _slot = Queue::new(lines.clone()).slot("support", Default::default()).await?;
+/// assert_eq!(lines.state("support").await?.in_use, 1);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryQueue {
     lines: Arc<Mutex<HashMap<String, Line>>>,
@@ -19,6 +29,13 @@ pub struct MemoryQueue {
 
 impl MemoryQueue {
     /// No lines yet.
+    ///
+    /// ```
+    /// use genesis_ringgroup::queue::{MemoryQueue, Queue};
+    ///
+    /// let [sales, support] = [MemoryQueue::new(), MemoryQueue::new()].map(Queue::new); // nothing in common
+    /// # let _ = (sales, support);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }

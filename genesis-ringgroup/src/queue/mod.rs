@@ -79,6 +79,18 @@ const LONGEST_NAME: usize = 256;
 /// Queues by id. Cheap to clone.
 ///
 /// See the [module](self) for an example.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+/// use genesis_ringgroup::queue::{Queue, SlotOptions};
+///
+/// let queue = Queue::in_memory();
+/// let line_1 = queue.slot("trunk", SlotOptions::new().limit(2)).await?;
+/// let line_2 = queue.clone().slot("trunk", SlotOptions::new().limit(2)).await?;
+/// assert_eq!(queue.in_use("trunk").await?, 2); // the next one waits for a line
+/// # drop((line_1, line_2));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Queue {
     backend: Arc<dyn QueueBackend>,
@@ -87,6 +99,18 @@ pub struct Queue {
 
 impl Queue {
     /// Queues kept by any backend.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// use genesis_ringgroup::queue::{MemoryQueue, Queue};
+    ///
+    /// let lines = MemoryQueue::new();
+    /// let callers = Queue::new(lines.clone());
+    /// let wallboard = Queue::new(lines); // sees the same lines
+    /// # let _slot = callers.slot("support", Default::default()).await?;
+    /// # assert_eq!(wallboard.in_use("support").await?, 1);
+    /// # Ok(()) }
+    /// ```
     pub fn new(backend: impl QueueBackend) -> Self {
         Self {
             backend: Arc::new(backend),
@@ -96,6 +120,17 @@ impl Queue {
 
     /// How the queues are observed, instead of the way that the environment says. It has an effect
     /// with the feature `otel` only.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// use genesis_ringgroup::channel::client::observe::Telemetry;
+    /// use genesis_ringgroup::queue::Queue;
+    ///
+    /// let telemetry = Telemetry::default(); // the one that the connections to the switch were given
+    /// let queue = Queue::in_memory().telemetry(telemetry.clone());
+    /// # let _ = queue;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
         self.telemetry = telemetry;
@@ -103,6 +138,14 @@ impl Queue {
     }
 
     /// Queues of this process. Clones share them.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::Queue;
+    /// let queue = Queue::in_memory();
+    /// assert_eq!(queue.limit("support").await?, 1); // one at a time, unless told otherwise
+    /// # Ok(()) }
+    /// ```
     pub fn in_memory() -> Self {
         Self::new(MemoryQueue::new())
     }
@@ -138,6 +181,22 @@ impl Queue {
 
     /// Waits for a slot and holds it.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// # let _agent_is_busy = queue.slot("support", SlotOptions::new()).await?;
+    /// let patience = SlotOptions::new().timeout(Duration::from_millis(20));
+    /// match queue.slot("support", patience).await {
+    ///     Ok(slot) => println!("an agent after {:?}", slot.waited()),
+    ///     Err(error) if error.is_timeout() => println!("to the voicemail"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// * `Timeout`: its turn did not come within [`SlotOptions::timeout`]; the item has left the line.
@@ -155,6 +214,18 @@ impl Queue {
 
     /// Enters the line; the ticket tells the position and waits for the slot.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// # let _agent_is_busy = queue.slot("support", SlotOptions::new()).await?;
+    /// let ticket = queue.enter("support", SlotOptions::new().item_id("+3215550101")).await?;
+    /// println!("{} is number {:?} in the line", ticket.item_id(), ticket.position().await);
+    /// # assert_eq!(ticket.position().await, Some(1));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`slot`](Self::slot). The timeout counts from here.
@@ -168,11 +239,33 @@ impl Queue {
     }
 
     /// A reusable limit: at most `n` hold it at the same time.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::Queue;
+    /// // the carrier sells eight lines
+    /// let trunk = Queue::in_memory().semaphore("carrier", 8);
+    /// let line = trunk.acquire().await?;
+    /// # drop(line);
+    /// # Ok(()) }
+    /// ```
     pub fn semaphore(&self, id: &str, n: usize) -> Semaphore {
         Semaphore::new(self.clone(), id, n)
     }
 
     /// How many wait.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// # let _agent_is_busy = queue.slot("support", SlotOptions::new()).await?;
+    /// let caller = queue.enter("support", SlotOptions::new()).await?;
+    /// assert_eq!(queue.depth("support").await?, 1);
+    /// # drop(caller);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -183,6 +276,17 @@ impl Queue {
 
     /// How many hold a slot.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let conversation = queue.slot("support", SlotOptions::new()).await?;
+    /// conversation.release().await?;
+    /// assert_eq!(queue.in_use("support").await?, 0);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// `Backend` when the store cannot be asked.
@@ -192,6 +296,17 @@ impl Queue {
 
     /// How many may hold a slot at the same time: 1 if nobody said anything.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let first = queue.slot("support", SlotOptions::new().limit(4)).await?; // four agents
+    /// assert_eq!(queue.limit("support").await?, 4);
+    /// # drop(first);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// `Backend` when the store cannot be asked.
@@ -200,6 +315,19 @@ impl Queue {
     }
 
     /// Depth, use and limit at one moment.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let slot = queue.slot("sales", SlotOptions::new().limit(3)).await?;
+    /// let state = queue.state("sales").await?;
+    /// println!("{} wait, {} of {} agents talk", state.depth, state.in_use, state.limit);
+    /// # assert_eq!((state.depth, state.in_use, state.limit), (0, 1, 3));
+    /// # drop(slot);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -212,6 +340,18 @@ impl Queue {
     ///
     /// A limit that is raised serves at once; one that is lowered lets those who hold finish.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// queue.set_limit("support", 0).await?; // lunch: callers wait
+    /// let mut caller = queue.enter("support", SlotOptions::new()).await?;
+    /// queue.set_limit("support", 3).await?; // three agents are back
+    /// caller.granted().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// `Backend` when the store cannot be asked; whether the limit was set is unknown then.
@@ -220,6 +360,19 @@ impl Queue {
     }
 
     /// Takes back [`set_limit`](Self::set_limit): the latest declared limit counts again.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// queue.set_limit("support", 5).await?; // two agents help out
+    /// queue.unset_limit("support").await?;
+    /// # assert_eq!(queue.limit("support").await?, 1);
+    /// let slot = queue.slot("support", SlotOptions::new().limit(3)).await?; // three count again
+    /// # assert_eq!(queue.limit("support").await?, 3); drop(slot);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -230,6 +383,19 @@ impl Queue {
 
     /// Everything in the queue: those who hold a slot, then those who wait, in their order.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let talks = queue.slot("support", SlotOptions::new().item_id("+3215550101")).await?;
+    /// let waits = queue.enter("support", SlotOptions::new().item_id("+3215550102")).await?;
+    /// let numbers: Vec<_> = queue.items("support").await?.into_iter().map(|one| one.item).collect();
+    /// assert_eq!(numbers, ["+3215550101", "+3215550102"]);
+    /// # drop((talks, waits));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// `Backend` when the store cannot be asked.
@@ -238,6 +404,18 @@ impl Queue {
     }
 
     /// The queue's state as it changes.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let mut watch = queue.watch("support")?;
+    /// let slot = queue.slot("support", SlotOptions::new()).await?;
+    /// assert_eq!(watch.next().await.map(|state| state.in_use), Some(1));
+    /// # drop(slot);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -251,6 +429,19 @@ impl Queue {
 }
 
 /// The states of a queue as they change. States that pass while nobody asks are skipped.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+/// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+/// # let queue = Queue::in_memory();
+/// # queue.set_limit("support", 2).await?;
+/// let mut wallboard = queue.watch("support")?;
+/// while let Some(state) = wallboard.next().await {
+///     println!("{} callers wait, {} agents are free", state.depth, state.limit - state.in_use);
+/// #   break;
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct QueueWatch {
     states: watch::Receiver<Option<QueueState>>,
@@ -259,6 +450,18 @@ pub struct QueueWatch {
 
 impl QueueWatch {
     /// The state at first, then the next one that differs; `None` when the backend has ended.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    /// # let queue = Queue::in_memory();
+    /// let mut watch = queue.watch("support")?;
+    /// queue.set_limit("support", 2).await?;
+    /// let told = watch.next().await;
+    /// queue.set_limit("support", 6).await?;
+    /// assert_ne!(watch.next().await, told);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Cancel safety
     ///

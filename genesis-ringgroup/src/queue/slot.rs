@@ -16,9 +16,27 @@ use super::{valid_name, valid_queue};
 use crate::{Error, ErrorKind, Result};
 
 /// How many may wait in a queue unless [`SlotOptions::max_waiting`] says otherwise.
+///
+/// ```
+/// use genesis_ringgroup::queue::{DEFAULT_MAX_WAITING, SlotOptions};
+///
+/// let options = SlotOptions::new().max_waiting(2 * DEFAULT_MAX_WAITING);
+/// # let _ = options;
+/// ```
 pub const DEFAULT_MAX_WAITING: usize = 10_000;
 
 /// How an item enters a queue.
+///
+/// ```
+/// use std::time::Duration;
+/// use genesis_ringgroup::SlotOptions;
+///
+/// let options = SlotOptions::new()
+///     .limit(4) // agents
+///     .timeout(Duration::from_secs(300))
+///     .max_waiting(25); // callers beyond that hear that all lines are busy
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug)]
 pub struct SlotOptions {
     limit: Option<usize>,
@@ -40,6 +58,17 @@ impl Default for SlotOptions {
 
 impl SlotOptions {
     /// The limit that the queue has (1 if nobody said anything), no timeout, an item id of its own.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let first = queue.slot("recorder", SlotOptions::new()).await?;
+    /// let second = queue.enter("recorder", SlotOptions::new()).await?;
+    /// assert_ne!(first.item_id(), second.item_id());
+    /// # Ok(()) }
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
@@ -48,6 +77,18 @@ impl SlotOptions {
     ///
     /// The latest declaration counts for the whole queue, so that a new number takes effect when it is
     /// first used, and as long as there are items in it. [`Queue::set_limit`](super::Queue::set_limit) overrules declarations.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let both_ports = SlotOptions::new().limit(2);
+    /// let fax_1 = queue.slot("fax", both_ports.clone()).await?;
+    /// let fax_2 = queue.slot("fax", both_ports).await?; // does not wait
+    /// # drop((fax_1, fax_2));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
@@ -55,6 +96,19 @@ impl SlotOptions {
     }
 
     /// How long to wait; for ever unless set.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let busy = queue.slot("fax", SlotOptions::new()).await?;
+    /// let soon = SlotOptions::new().timeout(Duration::from_millis(10));
+    /// assert!(queue.slot("fax", soon).await.is_err_and(|error| error.is_timeout()));
+    /// # drop(busy);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -62,6 +116,19 @@ impl SlotOptions {
     }
 
     /// The item's name, unique in its queue; a new UUID unless set. At most 256 bytes.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// // a caller is in the line once, however often the handler runs
+    /// let entry = SlotOptions::new().item_id("0a96d2b2-3d5c-4d6f-9b5e-6d5a3c1f2e11");
+    /// let ticket = queue.enter("support", entry.clone()).await?;
+    /// assert!(queue.enter("support", entry).await.is_err());
+    /// # drop(ticket);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn item_id(mut self, item: impl Into<String>) -> Self {
         self.item = Some(item.into());
@@ -70,6 +137,19 @@ impl SlotOptions {
 
     /// Refuses to wait if so many wait already; 10,000 unless set. With 0 the slot is had at once or
     /// not at all.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    /// # use genesis_ringgroup::ErrorKind;
+    /// let queue = Queue::in_memory();
+    /// let line = queue.slot("trunk", SlotOptions::new()).await?;
+    /// let now_or_never = SlotOptions::new().max_waiting(0);
+    /// let error = queue.slot("trunk", now_or_never).await.unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::LimitExceeded); // take the other carrier
+    /// # drop(line);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn max_waiting(mut self, items: usize) -> Self {
         self.max_waiting = items;
@@ -201,16 +281,54 @@ impl Ticket {
     }
 
     /// The item's name.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let ticket = queue.enter("support", SlotOptions::new().item_id("+3215550104")).await?;
+    /// assert_eq!(ticket.item_id(), "+3215550104");
+    /// # Ok(()) }
+    /// ```
     pub fn item_id(&self) -> &str {
         self.member.entry.item()
     }
 
     /// The position in the line: 1 is next, 0 is its turn. `None`: not known now.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// queue.set_limit("support", 0).await?;
+    /// let first = queue.enter("support", SlotOptions::new()).await?;
+    /// let second = queue.enter("support", SlotOptions::new()).await?;
+    /// assert_eq!(second.position().await, Some(2)); // "There is one caller before you."
+    /// # drop(first);
+    /// # Ok(()) }
+    /// ```
     pub async fn position(&self) -> Option<usize> {
         self.watch().next().await
     }
 
     /// The position in the line as it changes.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// # let queue = Queue::in_memory();
+    /// # queue.set_limit("support", 0).await?;
+    /// let first = queue.enter("support", SlotOptions::new()).await?;
+    /// let second = queue.enter("support", SlotOptions::new()).await?;
+    /// let mut positions = second.watch();
+    /// assert_eq!(positions.next().await, Some(2));
+    /// first.leave().await?; // the one before hangs up
+    /// assert_eq!(positions.next().await, Some(1));
+    /// # Ok(()) }
+    /// ```
     pub fn watch(&self) -> Positions {
         let member = &self.member;
         Positions {
@@ -222,6 +340,22 @@ impl Ticket {
     /// Returns when it is its turn; [`slot`](Self::slot) does not wait then.
     ///
     /// For waiting and doing something else meanwhile, such as telling the caller the position.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// # let queue = Queue::in_memory();
+    /// let mut ticket = queue.enter("support", SlotOptions::new()).await?;
+    /// tokio::select! {
+    ///     turn = ticket.granted() => turn?,
+    ///     () = caller_hung_up() => return ticket.leave().await,
+    /// }
+    /// let slot = ticket.slot().await?;
+    /// # drop(slot);
+    /// # Ok(()) }
+    /// # async fn caller_hung_up() { std::future::pending().await }
+    /// ```
     ///
     /// # Errors
     ///
@@ -240,6 +374,17 @@ impl Ticket {
     }
 
     /// Waits for its turn.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let ticket = queue.enter("support", SlotOptions::new().item_id("+3215550105")).await?;
+    /// let slot = ticket.slot().await?; // the caller and an agent talk while this lives
+    /// assert_eq!(slot.item_id(), "+3215550105");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -279,6 +424,19 @@ impl Ticket {
     }
 
     /// Leaves the line; returns when the item is out of it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let busy = queue.slot("support", SlotOptions::new()).await?;
+    /// let ticket = queue.enter("support", SlotOptions::new()).await?;
+    /// ticket.leave().await?; // the caller pressed 1 to be called back
+    /// assert_eq!(queue.depth("support").await?, 0);
+    /// # drop(busy);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -341,6 +499,18 @@ impl fmt::Debug for Ticket {
 }
 
 /// The positions of a [`Ticket`] as they change. Positions that pass while nobody asks are skipped.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+/// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+/// # let queue = Queue::in_memory();
+/// # let ticket = queue.enter("support", SlotOptions::new()).await?;
+/// let mut positions = ticket.watch();
+/// while let Some(position) = positions.next().await {
+///     println!("say en number pronounced {position}");
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Positions {
     positions: watch::Receiver<Option<usize>>,
@@ -350,6 +520,17 @@ pub struct Positions {
 impl Positions {
     /// The position at first, then the next one that differs: 1 is next, 0 is its turn. `None`: there
     /// will be no other.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    /// # let queue = Queue::in_memory();
+    /// let ticket = queue.enter("support", SlotOptions::new()).await?;
+    /// let mut positions = ticket.watch();
+    /// assert_eq!(positions.next().await, Some(0)); // its turn at once
+    /// assert_eq!(positions.next().await, None);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -369,6 +550,18 @@ impl Positions {
 ///
 /// With a store that several processes share the place is a lease: see the
 /// [rules](super#leases). In memory it cannot be lost.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+/// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+/// let queue = Queue::in_memory();
+/// {
+///     let _line = queue.slot("trunk", SlotOptions::new()).await?;
+///     // … the call …
+/// }
+/// assert_eq!(queue.in_use("trunk").await?, 0);
+/// # Ok(()) }
+/// ```
 pub struct Slot {
     member: Membership,
     waited: Duration,
@@ -379,26 +572,87 @@ pub struct Slot {
 
 impl Slot {
     /// The item's name.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let slot = queue.slot("dialer", SlotOptions::new().item_id("lead-4711")).await?;
+    /// assert_eq!((slot.queue_id(), slot.item_id()), ("dialer", "lead-4711"));
+    /// # Ok(()) }
+    /// ```
     pub fn item_id(&self) -> &str {
         self.member.entry.item()
     }
 
     /// The queue's name.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let slots = [queue.slot("fax", SlotOptions::new()).await?, queue.slot("modem", SlotOptions::new()).await?];
+    /// assert_eq!(slots.each_ref().map(|slot| slot.queue_id()), ["fax", "modem"]);
+    /// # Ok(()) }
+    /// ```
     pub fn queue_id(&self) -> &str {
         &self.member.queue
     }
 
     /// How long the item waited for its turn.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// # let queue = Queue::in_memory();
+    /// let slot = queue.slot("support", SlotOptions::new()).await?;
+    /// if slot.waited() > Duration::from_secs(20) {
+    ///     println!("service level missed: {:?}", slot.waited());
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn waited(&self) -> Duration {
         self.waited
     }
 
     /// How many waited before it when it came.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// let queue = Queue::in_memory();
+    /// let first = queue.slot("support", SlotOptions::new()).await?;
+    /// let second = queue.enter("support", SlotOptions::new()).await?;
+    /// let third = queue.enter("support", SlotOptions::new()).await?;
+    /// drop((first, second));
+    /// assert_eq!(third.slot().await?.ahead(), 1); // the second one waited as well
+    /// # Ok(()) }
+    /// ```
     pub fn ahead(&self) -> usize {
         self.ahead
     }
 
     /// Whether the place may be somebody else's by now. Once lost, it stays lost.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// # let queue = Queue::in_memory();
+    /// let slot = queue.slot("dialer", SlotOptions::new()).await?;
+    /// for number in ["+3215550101", "+3215550102"] {
+    ///     if slot.is_lost() {
+    ///         break; // another process dials by now
+    ///     }
+    ///     println!("originate sofia/gateway/carrier/{number}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn is_lost(&self) -> bool {
         let held = matches!(*self.member.place.borrow(), Place::Granted { .. });
         if !held || self.fence.has_passed() {
@@ -408,6 +662,20 @@ impl Slot {
     }
 
     /// Returns when the place is lost: stop what needed it. Never, if it is not.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// # let queue = Queue::in_memory();
+    /// let slot = queue.slot("support", SlotOptions::new()).await?;
+    /// tokio::select! {
+    ///     () = conversation() => slot.release().await?,
+    ///     () = slot.lost() => println!("the next caller may have this agent already"),
+    /// }
+    /// # Ok(()) }
+    /// # async fn conversation() {}
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -429,6 +697,17 @@ impl Slot {
     }
 
     /// Gives the place back; returns when the store has confirmed it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
+    ///
+    /// # let queue = Queue::in_memory();
+    /// let slot = queue.slot("trunk", SlotOptions::new()).await?;
+    /// slot.release().await?; // unlike after a drop, the line is free once this returns
+    /// assert_eq!(queue.items("trunk").await?, []);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -40,6 +40,14 @@ impl RedisOptions {
     /// `url`: `redis://[user]:[password]@host[:port][/database]`, or `redis+unix:///path`.
     ///
     /// The URL is checked when the handle connects.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::RedisOptions;
+    /// let socket = RedisOptions::new("redis+unix:///run/redis/redis.sock");
+    /// let server = RedisOptions::new("redis://pbx:secret@redis.example.org:6379/2");
+    /// # let _ = (socket, server);
+    /// ```
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -54,6 +62,15 @@ impl RedisOptions {
     /// What every key and channel begins with; `genesis:` unless set.
     ///
     /// Processes that share something must agree on it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::RedisOptions;
+    /// // two clusters of switches on one Redis
+    /// let [ghent, liege] = ["ghent:", "liege:"]
+    ///     .map(|site| RedisOptions::new("redis://127.0.0.1/").prefix(site));
+    /// # let _ = (ghent, liege);
+    /// ```
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -62,6 +79,14 @@ impl RedisOptions {
 
     /// How long what a process holds is kept after the process was last heard of; 10 s unless set,
     /// 50 ms at least. Processes that share something must agree on it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::RedisOptions;
+    /// // agents of a process that died are free again after five seconds
+    /// let redis = RedisOptions::new("redis://127.0.0.1/").lease(Duration::from_secs(5));
+    /// # let _ = redis;
+    /// ```
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
@@ -69,6 +94,14 @@ impl RedisOptions {
     }
 
     /// How long one operation may take, reconnecting included; 2 s unless set.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::RedisOptions;
+    /// // a caller who rings does not wait longer than this for the choice of an agent
+    /// let redis = RedisOptions::new("redis://127.0.0.1/").command_timeout(Duration::from_millis(500));
+    /// # let _ = redis;
+    /// ```
     #[must_use]
     pub fn command_timeout(mut self, timeout: Duration) -> Self {
         self.command_timeout = timeout;
@@ -76,6 +109,13 @@ impl RedisOptions {
     }
 
     /// How long making a connection may take; 2 s unless set.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::RedisOptions;
+    /// let far_away = RedisOptions::new("redis://redis.example.org/").connect_timeout(Duration::from_secs(5));
+    /// # let _ = far_away;
+    /// ```
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -84,6 +124,14 @@ impl RedisOptions {
 
     /// How long those who wait keep waiting while Redis is away; 60 s unless set. After that they get
     /// an error.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::RedisOptions;
+    /// // callers on hold outlast a failover of Redis of up to three minutes
+    /// let redis = RedisOptions::new("redis://127.0.0.1/").outage(Duration::from_secs(180));
+    /// # let _ = redis;
+    /// ```
     #[must_use]
     pub fn outage(mut self, outage: Duration) -> Self {
         self.outage = outage;

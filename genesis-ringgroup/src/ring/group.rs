@@ -79,6 +79,14 @@ pub struct RingGroup {
 
 impl RingGroup {
     /// A group of these destinations.
+    ///
+    /// ```
+    /// use genesis_ringgroup::{Destination, RingGroup};
+    ///
+    /// let desks = RingGroup::new(["user/1000", "user/1001"]);
+    /// let on_call = RingGroup::new(vec![Destination::new("sofia/gateway/carrier/+3215550100").weight(3)]);
+    /// # let _ = (desks, on_call);
+    /// ```
     pub fn new<D: Into<Destination>>(destinations: impl IntoIterator<Item = D>) -> Self {
         Self {
             destinations: destinations.into_iter().map(Into::into).collect(),
@@ -95,6 +103,15 @@ impl RingGroup {
     }
 
     /// Adds a destination at the end of the list.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::RingGroup;
+    /// let mut sales = RingGroup::new(["user/1000"]);
+    /// for mobile in ["+3215550101", "+3215550102"] {
+    ///     sales = sales.destination(format!("sofia/gateway/carrier/{mobile}"));
+    /// }
+    /// assert_eq!(sales.destinations().len(), 3);
+    /// ```
     #[must_use]
     pub fn destination(mut self, destination: impl Into<Destination>) -> Self {
         self.destinations.push(destination.into());
@@ -102,6 +119,14 @@ impl RingGroup {
     }
 
     /// Who rings when; default [`RingMode::Parallel`].
+    ///
+    /// ```
+    /// use genesis_ringgroup::{RingGroup, RingMode};
+    ///
+    /// // the receptionist first, the back office only when the reception does not answer
+    /// let front = RingGroup::new(["user/reception", "user/back-office"]).mode(RingMode::Sequential);
+    /// # let _ = front;
+    /// ```
     #[must_use]
     pub fn mode(mut self, mode: RingMode) -> Self {
         self.mode = mode;
@@ -109,6 +134,17 @@ impl RingGroup {
     }
 
     /// How long the whole ring may last, up to a day; default 60 s.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::{Destination, RingGroup, RingMode};
+    /// let hunt = RingGroup::new(["user/1000", "user/1001", "user/1002"].map(|desk| {
+    ///     Destination::new(desk).timeout(Duration::from_secs(15)) // each desk
+    /// }))
+    /// .mode(RingMode::Sequential)
+    /// .timeout(Duration::from_secs(40)); // all of them together
+    /// # let _ = hunt;
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -116,6 +152,14 @@ impl RingGroup {
     }
 
     /// Sets a variable on all legs of all destinations.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::RingGroup;
+    /// let group = RingGroup::new(["user/1000", "user/1001"])
+    ///     .variable("absolute_codec_string", "PCMA")
+    ///     .variable("sip_h_X-Ticket", "4711");
+    /// # let _ = group;
+    /// ```
     #[must_use]
     pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
@@ -127,6 +171,13 @@ impl RingGroup {
     }
 
     /// The caller id that the called parties see: name and number.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::RingGroup;
+    /// // the desks see that it is a call for the support line
+    /// let support = RingGroup::new(["user/1010", "user/1011"]).caller_id("Support line", "3300");
+    /// # let _ = support;
+    /// ```
     #[must_use]
     pub fn caller_id(mut self, name: impl Into<String>, number: impl Into<String>) -> Self {
         self.originate = self.originate.caller_id(name, number);
@@ -134,6 +185,13 @@ impl RingGroup {
     }
 
     /// What the answered call does: one application. Default `park`.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::RingGroup;
+    /// let pager = RingGroup::new(["user/1000", "user/1001"])
+    ///     .application("playback", "ivr/ivr-please_hold.wav");
+    /// # let _ = pager;
+    /// ```
     #[must_use]
     pub fn application(mut self, name: impl Into<String>, argument: impl Into<String>) -> Self {
         self.originate = self.originate.application(name, argument);
@@ -141,6 +199,13 @@ impl RingGroup {
     }
 
     /// What the answered call does: an extension of the dialplan.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::RingGroup;
+    /// // whoever answers is put into the conference that the dialplan has at 3000
+    /// let meeting = RingGroup::new(["user/1000", "sofia/gateway/carrier/+3215550100"]).extension("3000");
+    /// # let _ = meeting;
+    /// ```
     #[must_use]
     pub fn extension(mut self, extension: impl Into<String>) -> Self {
         self.originate = self.originate.extension(extension);
@@ -148,6 +213,18 @@ impl RingGroup {
     }
 
     /// What the answered call does.
+    ///
+    /// ```
+    /// use genesis_ringgroup::RingGroup;
+    /// use genesis_ringgroup::channel::client::proto::dial::{Application, Target};
+    ///
+    /// let announce = Target::Inline(vec![
+    ///     Application::new("playback", "ivr/ivr-welcome.wav"),
+    ///     Application::new("conference", "standup@default"),
+    /// ]);
+    /// let team = RingGroup::new(["user/1000", "user/1001"]).target(announce);
+    /// # let _ = team;
+    /// ```
     #[must_use]
     pub fn target(mut self, target: Target) -> Self {
         self.originate = self.originate.target(target);
@@ -155,6 +232,12 @@ impl RingGroup {
     }
 
     /// The dialplan and the context in which the extension is looked up.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::RingGroup;
+    /// let voicemail = RingGroup::new(["user/1000"]).extension("4000").dialplan("XML", "internal");
+    /// # let _ = voicemail;
+    /// ```
     #[must_use]
     pub fn dialplan(mut self, dialplan: impl Into<String>, context: impl Into<String>) -> Self {
         self.originate = self.originate.dialplan(dialplan, context);
@@ -168,6 +251,15 @@ impl RingGroup {
     /// up is hung up with NO_ANSWER. When the ring is given up (its future dropped,
     /// [`Ringing::cancel`], the caller of [`ring_for`](Self::ring_for) gone) or ends with an error,
     /// everybody is hung up with ORIGINATOR_CANCEL, also who has answered and was not taken.
+    ///
+    /// ```
+    /// use genesis_ringgroup::RingGroup;
+    /// use genesis_ringgroup::channel::client::proto::HangupCause;
+    ///
+    /// // the call records of the losers then have PICKED_OFF
+    /// let group = RingGroup::new(["user/1000", "user/1001"]).loser_cause(HangupCause::PickedOff);
+    /// # let _ = group;
+    /// ```
     #[must_use]
     pub fn loser_cause(mut self, cause: HangupCause) -> Self {
         self.loser_cause = cause;
@@ -176,6 +268,16 @@ impl RingGroup {
 
     /// How many legs a second are called over one connection, by all rings over it together; default
     /// what the switch allows ([`Pace::OfTheSwitch`]).
+    ///
+    /// ```
+    /// use genesis_ringgroup::RingGroup;
+    /// use genesis_ringgroup::channel::Pace;
+    ///
+    /// // a trunk that takes ten new calls a second
+    /// let alarm = RingGroup::new((100..400).map(|n| format!("sofia/gateway/carrier/+32155501{n}")))
+    ///     .pace(Pace::PerSecond(10));
+    /// # let _ = alarm;
+    /// ```
     #[must_use]
     pub fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
@@ -184,6 +286,16 @@ impl RingGroup {
 
     /// What counts the calls in [`RingMode::Balancing`]; default counts of this group and its clones,
     /// in memory. The other modes count nothing.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use genesis_ringgroup::{MemoryBalancer, RingGroup, RingMode};
+    ///
+    /// let calls = Arc::new(MemoryBalancer::new()); // an agent who is in both groups has one count
+    /// let sales = RingGroup::new(["user/1000", "user/1001"]).mode(RingMode::Balancing).balancer(calls.clone());
+    /// let support = RingGroup::new(["user/1001", "user/1002"]).mode(RingMode::Balancing).balancer(calls);
+    /// # let _ = (sales, support);
+    /// ```
     #[must_use]
     pub fn balancer(mut self, balancer: Arc<dyn LoadBalancer>) -> Self {
         self.balancer = balancer;
@@ -191,6 +303,17 @@ impl RingGroup {
     }
 
     /// Makes the orders that [`RingMode::WeightedRandom`] draws the same in every run; for tests.
+    ///
+    /// ```
+    /// use genesis_ringgroup::{Destination, RingGroup, RingMode};
+    ///
+    /// let carriers = [
+    ///     Destination::new("sofia/gateway/cheap/3200").weight(9),
+    ///     Destination::new("sofia/gateway/good/3200").weight(1),
+    /// ];
+    /// let group = RingGroup::new(carriers).mode(RingMode::WeightedRandom).seed(7);
+    /// # let _ = group;
+    /// ```
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
@@ -198,6 +321,13 @@ impl RingGroup {
     }
 
     /// The destinations, in the order of the list.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::RingGroup;
+    /// let group = RingGroup::new(["user/1000", "[leg_timeout=10]user/1001"]);
+    /// let dial_strings: Vec<_> = group.destinations().iter().map(|one| one.dial_string()).collect();
+    /// assert_eq!(dial_strings, ["user/1000", "[leg_timeout=10]user/1001"]);
+    /// ```
     pub fn destinations(&self) -> &[Destination] {
         &self.destinations
     }
@@ -212,6 +342,18 @@ impl RingGroup {
     /// becomes of the count is said at [`Load::detach`](crate::balance::Load::detach).
     ///
     /// That nobody answered is no error: the [`Ring`] says what became of each.
+    ///
+    /// ```no_run
+    /// # async fn example(client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::RingGroup;
+    /// let group = RingGroup::new(["user/1000", "user/1001"]).timeout(Duration::from_secs(20));
+    /// if let Some(agent) = group.ring(&client).await?.into_channel() {
+    ///     agent.playback("ivr/ivr-welcome.wav").await?.complete().await?;
+    ///     agent.hangup(None).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -274,6 +416,18 @@ impl RingGroup {
 
     /// Starts to ring, in a task of its own. Must be called inside a tokio runtime.
     ///
+    /// ```no_run
+    /// # async fn example(client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::RingGroup;
+    /// let ringing = RingGroup::new(["user/1000", "user/1001"]).start(&client)?; // rings from here on
+    /// let record = load_customer_record().await; // meanwhile
+    /// let ring = ringing.await?;
+    /// println!("{record}: {ring}");
+    /// # Ok(()) }
+    /// # async fn load_customer_record() -> &'static str { "customer 4711" }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`ring`](Self::ring) that come before anything is sent.
@@ -283,6 +437,19 @@ impl RingGroup {
 
     /// Starts to ring for a caller, as [`ring_for`](Self::ring_for), in a task of its own. Must be
     /// called inside a tokio runtime.
+    ///
+    /// ```no_run
+    /// # async fn example(caller: genesis_ringgroup::channel::Channel) -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::{RingGroup, RingStep};
+    /// let mut ringing = RingGroup::new(["user/1000", "user/1001"]).start_for(&caller)?;
+    /// while let Some(event) = ringing.next_event().await {
+    ///     if event.what == RingStep::Ringing {
+    ///         caller.set_variable("rang", "true").await?;
+    ///     }
+    /// }
+    /// # let _ = ringing.await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -45,6 +45,13 @@ pub enum RingMode {
 
 impl RingMode {
     /// All modes.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::RingMode;
+    /// let names: Vec<_> = RingMode::ALL.iter().map(|mode| mode.as_str()).collect();
+    /// println!("--mode {}", names.join("|"));
+    /// # assert_eq!(names.len(), 5);
+    /// ```
     pub const ALL: &[Self] = &[
         Self::Parallel,
         Self::Sequential,
@@ -54,6 +61,11 @@ impl RingMode {
     ];
 
     /// Its name.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::RingMode;
+    /// assert_eq!(RingMode::WeightedRandom.as_str(), "weighted-random");
+    /// ```
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Parallel => "parallel",

@@ -9,6 +9,19 @@ use genesis_client::proto::HangupCause;
 pub(super) const GIVEN_UP: HangupCause = HangupCause::OriginatorCancel;
 
 /// What became of one destination.
+///
+/// ```
+/// use genesis_ringgroup::Outcome;
+///
+/// fn call_again(outcome: &Outcome) -> bool {
+///     match outcome {
+///         Outcome::TimedOut | Outcome::NotTried => true,
+///         Outcome::Failed(cause) => cause.as_str() == "USER_BUSY",
+///         _ => false,
+///     }
+/// }
+/// # assert!(call_again(&Outcome::TimedOut) && !call_again(&Outcome::Answered));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -37,6 +50,15 @@ impl Outcome {
     /// The hangup cause that goes with it: what the far end or the switch gave; NO_ANSWER if its time
     /// was up, ORIGINATOR_CANCEL if the ring was given up. Who lost was hung up with
     /// [the cause of the group](super::RingGroup::loser_cause), which is in [`Report::cause`].
+    ///
+    /// ```
+    /// # use genesis_ringgroup::Outcome;
+    /// use genesis_ringgroup::channel::client::proto::HangupCause;
+    ///
+    /// let busy = Outcome::Failed(HangupCause::UserBusy);
+    /// assert_eq!(busy.cause(), Some(&HangupCause::UserBusy));
+    /// assert_eq!(Outcome::TimedOut.cause(), Some(&HangupCause::NoAnswer));
+    /// ```
     pub fn cause(&self) -> Option<&HangupCause> {
         match self {
             Self::Failed(cause) => Some(cause),
@@ -58,6 +80,14 @@ impl Outcome {
 
     /// One word for tables and JSON: `answered`, `lost`, `failed`, `hung_up`, `timeout`,
     /// `not_tried`, `cancelled` or `error`.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::Outcome;
+    /// # use genesis_ringgroup::channel::client::proto::HangupCause;
+    /// let rejected = Outcome::Failed(HangupCause::CallRejected);
+    /// assert_eq!(rejected.as_str(), "failed");
+    /// assert_eq!(rejected.to_string(), "rejected the call (CALL_REJECTED)");
+    /// ```
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -130,6 +160,17 @@ fn words(cause: &HangupCause) -> Option<&'static str> {
 }
 
 /// What became of one destination, with times.
+///
+/// ```
+/// use genesis_ringgroup::Report;
+///
+/// /// One line of a call record.
+/// fn record(report: &Report) -> String {
+///     let cause = report.cause.as_ref().map_or("", |cause| cause.as_str());
+///     format!("{},{},{cause},{:.1}", report.dial_path, report.outcome.as_str(), report.duration.as_secs_f64())
+/// }
+/// # let _ = record;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -170,6 +211,14 @@ impl Report {
     }
 
     /// The Unique-ID: of the leg that answered, else of the first one.
+    ///
+    /// ```
+    /// # fn example(ring: &genesis_ringgroup::Ring) {
+    /// for report in ring.destinations() {
+    ///     println!("{} {}", report.uuid().unwrap_or("not called"), report.dial_path);
+    /// }
+    /// # }
+    /// ```
     pub fn uuid(&self) -> Option<&str> {
         self.uuids.first().map(String::as_str)
     }

@@ -18,6 +18,16 @@ use crate::{Error, ErrorKind, Result};
 pub(super) type Gone = Vec<String>;
 
 /// Something that a destination did.
+///
+/// ```
+/// use genesis_ringgroup::{RingEvent, RingGroup};
+///
+/// fn show(group: &RingGroup, event: &RingEvent) {
+///     let who = group.destinations()[event.destination].dial_string();
+///     println!("{:.1} s {who}: {}", event.at.as_secs_f64(), event.what); // 3.2 s user/1000: ringing
+/// }
+/// # let _ = show;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RingEvent {
@@ -30,6 +40,20 @@ pub struct RingEvent {
 }
 
 /// What a destination did.
+///
+/// ```
+/// use genesis_ringgroup::{Outcome, RingStep};
+///
+/// fn lamp(step: &RingStep) -> &'static str {
+///     match step {
+///         RingStep::Dialing { .. } => "off",
+///         RingStep::Ended(Outcome::Answered) => "green",
+///         RingStep::Ended(_) => "red",
+///         _ => "blinking",
+///     }
+/// }
+/// # assert_eq!(lamp(&RingStep::Ringing), "blinking");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RingStep {
@@ -97,6 +121,19 @@ pub struct Ringing {
 impl Ringing {
     /// The next event; `None` when the ring is decided.
     ///
+    /// ```no_run
+    /// # async fn example(client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::{RingGroup, RingStep};
+    /// let mut ringing = RingGroup::new(["user/1000", "user/1001"]).start(&client)?;
+    /// while let Some(event) = ringing.next_event().await {
+    ///     if let RingStep::Dialing { uuid } = event.what {
+    ///         println!("leg {uuid} was placed after {:?}", event.at);
+    ///     }
+    /// }
+    /// # let _ = ringing.await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Safe: no event is lost.
@@ -108,6 +145,15 @@ impl Ringing {
     }
 
     /// Waits for the result; the same as awaiting it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::RingGroup;
+    /// let night_desk = RingGroup::new(["user/1900"]);
+    /// let ring = night_desk.start(&client)?.result().await?;
+    /// println!("decided after {:?}: {ring}", ring.duration());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -125,6 +171,19 @@ impl Ringing {
 
     /// Gives the ring up and waits until nothing of it is left. Everybody is hung up with
     /// ORIGINATOR_CANCEL, a destination that has answered in the meantime too.
+    ///
+    /// ```no_run
+    /// # async fn example(client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+    /// # use std::{future::pending, time::Duration};
+    /// # use genesis_ringgroup::RingGroup;
+    /// let mut ringing = RingGroup::new(["user/1000", "user/1001"]).start(&client)?;
+    /// tokio::select! {
+    ///     event = ringing.next_event() => println!("first news: {event:?}"),
+    ///     () = operator_pressed_stop() => ringing.cancel().await?, // nobody rings any more
+    /// }
+    /// # Ok(()) }
+    /// # async fn operator_pressed_stop() {}
+    /// ```
     ///
     /// # Errors
     ///
@@ -215,6 +274,16 @@ impl fmt::Debug for Ringing {
 /// How a ring ended: who answered, and what became of every destination.
 ///
 /// Dropping it leaves the answered call alone.
+///
+/// ```no_run
+/// # async fn example(client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+/// # use genesis_ringgroup::RingGroup;
+/// let ring = RingGroup::new(["user/1000", "user/1001"]).ring(&client).await?;
+/// if !ring.is_answered() {
+///     println!("{ring}"); // nobody answered: user/1000 busy (USER_BUSY), user/1001 did not answer in time
+/// }
+/// # Ok(()) }
+/// ```
 #[must_use = "the channel that answered is in it"]
 pub struct Ring {
     answer: Option<(usize, Channel)>,
@@ -242,27 +311,72 @@ impl Ring {
     }
 
     /// Somebody answered.
+    ///
+    /// ```no_run
+    /// # async fn example(group: genesis_ringgroup::RingGroup, client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+    /// let mut rounds = 0;
+    /// while !group.ring(&client).await?.is_answered() && rounds < 3 {
+    ///     rounds += 1; // once more to all of them
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn is_answered(&self) -> bool {
         self.answer.is_some()
     }
 
     /// The channel that answered.
+    ///
+    /// ```no_run
+    /// # async fn example(ring: genesis_ringgroup::Ring) -> genesis_ringgroup::Result<()> {
+    /// if let Some(agent) = ring.channel() {
+    ///     agent.set_variable("queue_name", "support").await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn channel(&self) -> Option<&Channel> {
         self.answer.as_ref().map(|(_, channel)| channel)
     }
 
     /// The channel that answered.
+    ///
+    /// ```
+    /// use genesis_ringgroup::{Ring, channel::Channel};
+    ///
+    /// fn winner(ring: Ring) -> Result<Channel, String> {
+    ///     let what_became_of_all = ring.to_string();
+    ///     ring.into_channel().ok_or(what_became_of_all)
+    /// }
+    /// # let _ = winner;
+    /// ```
     pub fn into_channel(self) -> Option<Channel> {
         self.answer.map(|(_, channel)| channel)
     }
 
     /// The caller, for whom it rang, hung up before anybody answered
     /// ([`RingGroup::ring_for`](super::RingGroup::ring_for)).
+    ///
+    /// ```no_run
+    /// # async fn example(caller: genesis_ringgroup::channel::Channel) -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::RingGroup;
+    /// let ring = RingGroup::new(["user/1000", "user/1001"]).ring_for(&caller).await?;
+    /// if ring.caller_hung_up() {
+    ///     println!("abandoned after {:?}", ring.duration());
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn caller_hung_up(&self) -> bool {
         self.caller_hung_up
     }
 
     /// The destination that answered.
+    ///
+    /// ```no_run
+    /// # fn example(ring: &genesis_ringgroup::Ring) {
+    /// if let Some(report) = ring.answered_by() {
+    ///     println!("{} picked up on leg {:?}", report.dial_path, report.uuid());
+    /// }
+    /// # }
+    /// ```
     pub fn answered_by(&self) -> Option<&Report> {
         self.answer
             .as_ref()
@@ -270,17 +384,46 @@ impl Ring {
     }
 
     /// What became of each destination, in the order of the group's list.
+    ///
+    /// ```
+    /// use genesis_ringgroup::{Outcome, Ring};
+    ///
+    /// fn missed_calls(ring: &Ring) -> impl Iterator<Item = &str> {
+    ///     let missed = |outcome: &Outcome| matches!(outcome, Outcome::TimedOut | Outcome::Cancelled);
+    ///     ring.destinations().iter().filter(move |report| missed(&report.outcome)).map(|report| &*report.dial_path)
+    /// }
+    /// # let _ = missed_calls;
+    /// ```
     pub fn destinations(&self) -> &[Report] {
         &self.reports
     }
 
     /// How long it rang, until it was decided.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use genesis_ringgroup::Ring;
+    ///
+    /// fn within_service_level(ring: &Ring) -> bool {
+    ///     ring.is_answered() && ring.duration() <= Duration::from_secs(20)
+    /// }
+    /// # let _ = within_service_level;
+    /// ```
     pub fn duration(&self) -> Duration {
         self.duration
     }
 
     /// Waits until those who did not win are gone. They are hung up in any case; the result of a ring
     /// does not wait for it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::RingGroup;
+    /// let mut ring = RingGroup::new(["user/1000", "user/1001", "user/1002"]).ring(&client).await?;
+    /// ring.losers_gone().await?; // from here on only the answered call is on the switch
+    /// println!("{:?} is the only call of it that the switch has", ring.channel());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -93,6 +93,17 @@ pub struct RedisBalancer {
 }
 
 /// What choosing does while Redis cannot be reached.
+///
+/// ```no_run
+/// # async fn example() -> genesis_ringgroup::Result<()> {
+/// # use genesis_ringgroup::RedisOptions;
+/// # use genesis_ringgroup::balance::{LoadBalancer, RedisBalancer, WhenDown};
+/// let redis = RedisOptions::new("redis://127.0.0.1/");
+/// // a call that goes to a busy agent is better than no call
+/// let balancer = RedisBalancer::builder(redis).when_down(WhenDown::CountLocally).connect().await?;
+/// # let _ = balancer;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenDown {
@@ -105,6 +116,19 @@ pub enum WhenDown {
 }
 
 /// Builds a [`RedisBalancer`].
+///
+/// ```no_run
+/// # async fn example() -> genesis_ringgroup::Result<()> {
+/// # use genesis_ringgroup::RedisOptions;
+/// # use genesis_ringgroup::balance::{LoadBalancer, RedisBalancer, WhenDown};
+/// let balancer = RedisBalancer::builder(RedisOptions::new("redis://127.0.0.1/1").prefix("pbx-ghent:"))
+///     .when_down(WhenDown::CountLocally)
+///     .limit(2_000)
+///     .connect()
+///     .await?;
+/// # let _ = balancer;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RedisBalancerBuilder {
@@ -115,6 +139,16 @@ pub struct RedisBalancerBuilder {
 
 impl RedisBalancerBuilder {
     /// What choosing does while Redis cannot be reached. Default [`WhenDown::Error`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::RedisOptions;
+    /// # use genesis_ringgroup::balance::{LoadBalancer, RedisBalancer, WhenDown};
+    /// # let redis = RedisOptions::new("redis://127.0.0.1/");
+    /// let strict = RedisBalancer::builder(redis).when_down(WhenDown::Error); // rather no call than a wrong one
+    /// # let _ = strict;
+    /// # Ok(()) }
+    /// ```
     pub fn when_down(mut self, when_down: WhenDown) -> Self {
         self.when_down = when_down;
         self
@@ -122,12 +156,35 @@ impl RedisBalancerBuilder {
 
     /// The most calls that this process counts at once; choosing beyond it is an error
     /// ([`ErrorKind::LimitExceeded`]). A watch adopts at most as many. Default 20,000.
+    ///
+    /// ```no_run
+    /// # async fn example() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::RedisOptions;
+    /// # use genesis_ringgroup::balance::{LoadBalancer, RedisBalancer, WhenDown};
+    /// # let redis = RedisOptions::new("redis://127.0.0.1/");
+    /// let small = RedisBalancer::builder(redis).limit(480); // sixteen E1 lines
+    /// # let _ = small;
+    /// # Ok(()) }
+    /// ```
     pub fn limit(mut self, calls: usize) -> Self {
         self.limit = calls;
         self
     }
 
     /// Connects to Redis. With [`WhenDown::CountLocally`] Redis may be down.
+    ///
+    /// ```no_run
+    /// # async fn example() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::RedisOptions;
+    /// # use genesis_ringgroup::balance::{LoadBalancer, RedisBalancer, WhenDown};
+    /// # let redis = RedisOptions::new("redis://127.0.0.1/");
+    /// match RedisBalancer::builder(redis).connect().await {
+    ///     Ok(balancer) => println!("{} calls are up", balancer.snapshot().await?.total()),
+    ///     Err(error) if error.is_backend() => eprintln!("no balancing for now: {error}"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -160,6 +217,20 @@ impl RedisBalancerBuilder {
 impl RedisBalancer {
     /// A balancer with the defaults; as [`builder`](Self::builder) without options.
     ///
+    /// ```no_run
+    /// # async fn example() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::RedisOptions;
+    /// # use genesis_ringgroup::balance::{LoadBalancer, RedisBalancer, WhenDown};
+    /// # use std::sync::Arc;
+    /// # use genesis_ringgroup::{RingGroup, RingMode};
+    /// let balancer = RedisBalancer::connect(RedisOptions::new("redis://127.0.0.1/")).await?;
+    /// let sales = RingGroup::new(["user/1000", "user/1001"])
+    ///     .mode(RingMode::Balancing)
+    ///     .balancer(Arc::new(balancer));
+    /// # let _ = sales;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`RedisBalancerBuilder::connect`].
@@ -172,6 +243,16 @@ impl RedisBalancer {
     }
 
     /// Where Redis is; everything else has a default.
+    ///
+    /// ```no_run
+    /// # async fn example() -> genesis_ringgroup::Result<()> {
+    /// # use genesis_ringgroup::RedisOptions;
+    /// # use genesis_ringgroup::balance::{LoadBalancer, RedisBalancer, WhenDown};
+    /// let builder = RedisBalancer::builder(RedisOptions::new("redis://:secret@redis.example.org/"));
+    /// println!("{builder:?}"); // without the password
+    /// # let _ = builder;
+    /// # Ok(()) }
+    /// ```
     pub fn builder(redis: RedisOptions) -> RedisBalancerBuilder {
         RedisBalancerBuilder {
             redis,
@@ -185,6 +266,16 @@ impl RedisBalancer {
     ///
     /// Give it an inbound connection that reconnects; several processes may watch the same switch.
     /// It reads CHANNEL_HANGUP_COMPLETE, CHANNEL_DESTROY and CHANNEL_UUID.
+    ///
+    /// ```no_run
+    /// # async fn example(balancer: genesis_ringgroup::RedisBalancer) -> Result<(), Box<dyn std::error::Error>> {
+    /// use genesis_ringgroup::channel::client::Inbound;
+    ///
+    /// let client = Inbound::builder().password("ClueCon").connect("127.0.0.1:8021").await?;
+    /// let watch = balancer.watch(&client).await?; // hold it as long as the process runs
+    /// # drop(watch);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -202,6 +293,15 @@ impl RedisBalancer {
 
     /// The counts of all destinations that have calls; while Redis is down, and if
     /// [`WhenDown::CountLocally`] was asked for, those of this process, which they say.
+    ///
+    /// ```no_run
+    /// # async fn example(balancer: genesis_ringgroup::RedisBalancer) -> genesis_ringgroup::Result<()> {
+    /// let counts = balancer.snapshot().await?;
+    /// for (agent, calls) in counts.iter().filter(|(_, calls)| *calls > 1) {
+    ///     println!("{agent} has {calls} calls at once");
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -274,6 +374,14 @@ impl RedisBalancer {
     /// [watches](Self::watch) the switch, else until the lease runs out.
     ///
     /// Takes at most twice the [`command_timeout`](RedisOptions::command_timeout), 4 s unless set.
+    ///
+    /// ```no_run
+    /// # async fn example(balancer: genesis_ringgroup::RedisBalancer) -> genesis_ringgroup::Result<()> {
+    /// // deploy: the calls stay up, the next process watches the switch
+    /// balancer.settled().await?;
+    /// std::process::exit(0);
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -24,6 +24,14 @@ const BATCH: usize = 5_000;
 ///
 /// It has a lease of its own, renewed at a third. When it ends, or its process dies, the calls that
 /// it adopted are left to other watchers, or given back when that lease runs out.
+///
+/// ```no_run
+/// # async fn example(balancer: genesis_ringgroup::RedisBalancer, client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
+/// let watch = balancer.watch(&client).await?;
+/// println!("{} calls of processes that died are still up", watch.adopted());
+/// drop(watch); // other watchers take them over
+/// # Ok(()) }
+/// ```
 #[must_use = "dropping a Watch ends it"]
 pub struct Watch {
     adopted: watch::Receiver<usize>,
@@ -65,12 +73,30 @@ impl Watch {
     }
 
     /// How many calls of dead processes it follows now.
+    ///
+    /// ```
+    /// # fn example(watch: &genesis_ringgroup::balance::Watch) {
+    /// if watch.adopted() > 0 {
+    ///     println!("a process died: {} of its calls go on", watch.adopted());
+    /// }
+    /// # }
+    /// ```
     pub fn adopted(&self) -> usize {
         *self.adopted.borrow()
     }
 
     /// Waits until the number of calls that it follows is another than `from`, and gives it.
     /// `None` once the connection to the switch has ended for good, and the watch with it.
+    ///
+    /// ```no_run
+    /// # async fn example(watch: genesis_ringgroup::balance::Watch) {
+    /// let mut calls = watch.adopted();
+    /// while let Some(now) = watch.adopted_changed(calls).await {
+    ///     println!("adopted calls: {calls}, now {now}");
+    ///     calls = now;
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///

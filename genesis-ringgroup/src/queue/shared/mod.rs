@@ -24,6 +24,18 @@ const SHORTEST_STEP: Duration = Duration::from_millis(150);
 /// One task does the work: one connection for scripts, one for what is published. It ends when the last
 /// [`Queue`](super::Queue), [`Ticket`](super::Ticket) and [`Slot`](super::Slot) are gone, and gives back what
 /// they had.
+///
+/// ```no_run
+/// # async fn example() -> genesis_ringgroup::Result<()> {
+/// use genesis_ringgroup::RedisOptions;
+/// use genesis_ringgroup::queue::{Queue, QueueBackend, RedisQueue};
+///
+/// let lines = RedisQueue::connect(RedisOptions::new("redis://127.0.0.1/")).await?;
+/// println!("{:?}", lines.items("support").await?); // of all processes
+/// let queue = Queue::new(lines);
+/// # let _ = queue;
+/// # Ok(()) }
+/// ```
 pub struct RedisQueue {
     commands: mpsc::UnboundedSender<Command>,
     store: RedisStore,
@@ -31,6 +43,17 @@ pub struct RedisQueue {
 
 impl RedisQueue {
     /// Connects.
+    ///
+    /// ```no_run
+    /// # async fn example() -> genesis_ringgroup::Result<()> {
+    /// # use std::time::Duration;
+    /// # use genesis_ringgroup::RedisOptions;
+    /// # use genesis_ringgroup::queue::RedisQueue;
+    /// let redis = RedisOptions::new("redis+unix:///run/redis/redis.sock").lease(Duration::from_secs(6));
+    /// let lines = RedisQueue::connect(redis).await?; // a caller whose process dies is out of the line after 6 s
+    /// # let _ = lines;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
