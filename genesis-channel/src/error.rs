@@ -9,12 +9,35 @@ use genesis_proto::HangupCause;
 use genesis_proto::session::Outcome;
 
 /// A result of this crate.
+///
+/// ```
+/// use genesis_channel::{Channel, Result};
+///
+/// async fn greet(channel: &Channel) -> Result<()> {
+///     channel.answer().await?;
+///     channel.playback("ivr/ivr-welcome.wav").await?.complete().await?;
+///     Ok(())
+/// }
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation on a channel did not do what was asked.
 ///
 /// Ask the predicates, or match on [`kind`](Self::kind). The text says what happened and what to
 /// do. The switch's own words are data: [`switch_text`](Self::switch_text).
+///
+/// ```no_run
+/// # use genesis_channel::{Channel, OriginateOptions};
+/// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+/// match Channel::originate(&client, "user/1000", OriginateOptions::new()).await {
+///     Ok(channel) => channel.hangup(None).await?,
+///     Err(error) if error.is_not_answered() => println!("nobody: {:?}", error.hangup_cause()),
+///     Err(error) if error.is_disconnected() => println!("may ring: {:?}", error.may_still_ring()),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -28,6 +51,20 @@ struct Inner {
 }
 
 /// The kinds of [`Error`].
+///
+/// ```
+/// use genesis_channel::{Error, ErrorKind};
+/// use genesis_proto::HangupCause;
+///
+/// /// Whether it makes sense to call again later.
+/// fn try_again(error: &Error) -> bool {
+///     match error.kind() {
+///         ErrorKind::NotAnswered(HangupCause::UserBusy | HangupCause::NoAnswer) => true,
+///         ErrorKind::Disconnected(_) | ErrorKind::LimitExceeded => true,
+///         _ => false,
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -58,6 +95,13 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// The kind in one word, for labels and logs: `unknown_channel`, `not_answered`, `hung_up`,
     /// `refused`, `timeout`, `disconnected`, `mode`, `invalid_argument`, `limit` or `protocol`.
+    ///
+    /// ```
+    /// use genesis_channel::ErrorKind;
+    /// use genesis_proto::HangupCause;
+    ///
+    /// assert_eq!(ErrorKind::NotAnswered(HangupCause::UserBusy).as_str(), "not_answered");
+    /// ```
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::UnknownChannel => "unknown_channel",
@@ -155,11 +199,35 @@ impl Error {
     }
 
     /// What kind of error this is.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::ErrorKind;
+    /// # use genesis_proto::session::Outcome;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let sent = channel.transfer("sales").await;
+    /// if let Err(error) = &sent {
+    ///     match error.kind() {
+    ///         ErrorKind::Disconnected(Outcome::Unknown) => println!("may have been sent"),
+    ///         kind => println!("was not: {}", kind.as_str()),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
 
     /// The switch's own words, `-ERR …` or `-USAGE …`, if it refused.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// if let Err(error) = channel.stop_recording("/var/spool/calls/4711.wav").await {
+    ///     println!("the switch said {:?}", error.switch_text());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn switch_text(&self) -> Option<&str> {
         self.0.switch_text.as_deref()
     }
@@ -167,26 +235,96 @@ impl Error {
     /// The Unique-IDs of legs that may still ring, because the connection was lost for good, or the
     /// switch did not answer, before they could be hung up. They end at the latest at their `originate_timeout`, unless somebody
     /// answers.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::{Channel, OriginateOptions};
+    /// # async fn example(
+    /// #     client: genesis_client::Client,
+    /// #     spare: genesis_client::Client,
+    /// # ) -> genesis_channel::Result<()> {
+    /// let called = Channel::originate(&client, "user/1000", OriginateOptions::new()).await;
+    /// if let Err(error) = called {
+    ///     for uuid in error.may_still_ring() {
+    ///         spare.api(&format!("uuid_kill {uuid} ORIGINATOR_CANCEL")).await.ok();
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn may_still_ring(&self) -> &[String] {
         &self.0.may_still_ring
     }
 
     /// The switch has no such channel.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::Channel;
+    /// # async fn example(
+    /// #     client: genesis_client::Client,
+    /// #     uuid: String,
+    /// # ) -> genesis_channel::Result<()> {
+    /// let call = match Channel::attach(&client, &uuid).await {
+    ///     Err(error) if error.is_unknown_channel() => None, // ended meanwhile
+    ///     call => Some(call?),
+    /// };
+    /// # let _ = call;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_unknown_channel(&self) -> bool {
         self.0.kind == ErrorKind::UnknownChannel
     }
 
     /// The originate ended without an answer.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::{Channel, OriginateOptions};
+    /// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+    /// for number in ["user/1000", "user/1001", "sofia/gateway/main/4930123456"] {
+    ///     match Channel::originate(&client, number, OriginateOptions::new()).await {
+    ///         Err(error) if error.is_not_answered() => println!("{error}; on to the next"),
+    ///         answered => return answered?.playback("ivr/alarm.wav").await.map(drop),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_not_answered(&self) -> bool {
         matches!(self.0.kind, ErrorKind::NotAnswered(_))
     }
 
     /// The channel hung up.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use genesis_proto::EventName;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// match channel.wait(EventName::ChannelBridge, Duration::from_secs(120)).await {
+    ///     Err(error) if error.is_hung_up() => println!("left the queue: {error}"),
+    ///     other => other?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_hung_up(&self) -> bool {
         matches!(self.0.kind, ErrorKind::HungUp(_))
     }
 
     /// Why the channel hung up, or the originate was not answered.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::{Channel, OriginateOptions};
+    /// # use genesis_proto::HangupCause;
+    /// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+    /// let called = Channel::originate(&client, "user/1000", OriginateOptions::new()).await;
+    /// match called.as_ref().map_err(|error| error.hangup_cause()) {
+    ///     Ok(channel) => channel.transfer("9664").await?,
+    ///     Err(Some(HangupCause::UserBusy)) => println!("busy: call again in five minutes"),
+    ///     Err(cause) => println!("not reached: {cause:?}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn hangup_cause(&self) -> Option<&HangupCause> {
         match &self.0.kind {
             ErrorKind::NotAnswered(cause) => Some(cause),
@@ -196,21 +334,67 @@ impl Error {
     }
 
     /// The switch refused the command.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// match channel.unhold().await {
+    ///     Err(error) if error.is_refused() => println!("it was not on hold"),
+    ///     other => other?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_refused(&self) -> bool {
         self.0.kind == ErrorKind::Refused
     }
 
     /// The deadline passed.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use genesis_proto::EventName;
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// match channel.wait(EventName::ChannelBridge, Duration::from_secs(120)).await {
+    ///     Err(error) if error.is_timeout() => channel.transfer("voicemail").await?,
+    ///     other => other?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
 
     /// The connection ended or could not be made.
+    ///
+    /// ```no_run
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// if let Err(error) = channel.set_variable("vip", "true").await
+    ///     && error.is_disconnected()
+    /// {
+    ///     channel.client().ready().await?; // the next link
+    ///     channel.set_variable("vip", "true").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_disconnected(&self) -> bool {
         matches!(self.0.kind, ErrorKind::Disconnected(_))
     }
 
     /// The mode of the outbound socket does not allow it.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::{Transfer, TransferLeg};
+    /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
+    /// let both = Transfer::to("3000").leg(TransferLeg::Both);
+    /// match channel.transfer(both).await {
+    ///     Err(error) if error.is_mode() => eprintln!("the dialplan must say more: {error}"),
+    ///     other => other?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_mode(&self) -> bool {
         self.0.kind == ErrorKind::Mode
     }

@@ -19,6 +19,17 @@ use crate::error::{Error, Result};
 use crate::follow::Tracked;
 
 /// How far a call that is being made has come.
+///
+/// ```
+/// use genesis_channel::Progress;
+///
+/// /// What the caller hears while the call is being made.
+/// fn tone(progress: Progress) -> Option<&'static str> {
+///     (progress == Progress::Ringing).then_some("tone_stream://%(1000,4000,425);loops=-1")
+/// }
+/// assert!(tone(Progress::Dialing).is_none());
+/// assert!(Progress::Ringing < Progress::Answered);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Progress {
@@ -42,6 +53,20 @@ pub enum Progress {
 /// task that keeps the connection open until nothing is left (at most 15 s longer than the call could
 /// ring, or 90 s if that is more). [`cancel`](Self::cancel) waits for that, and [`gone`](Self::gone)
 /// does after a failure.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use genesis_channel::{Channel, OriginateOptions};
+/// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+/// let options = OriginateOptions::new();
+/// let mut calling = Channel::originate_start(&client, "user/1000", options).await?;
+/// match tokio::time::timeout(Duration::from_secs(8), calling.answered()).await {
+///     Ok(answered) => println!("{} answered", answered?.uuid()),
+///     Err(_) => calling.cancel(None).await?,
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping it cancels the call"]
 pub struct Origination {
     pub(super) legs: Legs,
@@ -102,6 +127,18 @@ impl Channel {
 
     /// Starts to originate a call, and returns when the switch has accepted the command.
     ///
+    /// ```no_run
+    /// # use genesis_channel::{Channel, OriginateOptions};
+    /// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+    /// let options = OriginateOptions::new().caller_id("Reception", "1000");
+    /// let mut calling = Channel::originate_start(&client, "user/1001", options).await?;
+    /// println!("{:?} is being called", calling.uuids());
+    /// let channel = calling.answered().await?;
+    /// # let _ = channel;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`originate`](Self::originate), but for what happens to the call.
@@ -136,12 +173,34 @@ impl Origination {
     /// The Unique-IDs of the legs that are known so far, in the order of the dial string. A leg that is
     /// not tried (of a failover) never exists. The legs that `user/`, `group/` and `${…}` stand for
     /// follow when they are created.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     calling: genesis_channel::Origination,
+    /// #     wanted: String,
+    /// # ) -> genesis_channel::Result<()> {
+    /// if calling.uuids().contains(&wanted) {
+    ///     calling.cancel(None).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn uuids(&self) -> Vec<String> {
         let legs = self.legs.all();
         legs.iter().map(|leg| leg.uuid.clone()).collect()
     }
 
     /// How far the call has come: the leg that has come farthest.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::Progress;
+    /// # async fn example(calling: genesis_channel::Origination) -> genesis_channel::Result<()> {
+    /// if calling.progress() < Progress::Ringing {
+    ///     println!("nothing rings yet at {:?}", calling.uuids());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn progress(&self) -> Progress {
         progress_of(&self.legs.all())
     }
@@ -149,6 +208,24 @@ impl Origination {
     /// Waits until the call has come to something else than `from`, and says what it is. What comes
     /// and goes in between may be passed over. Waits for ever at the end of the call: race it with
     /// [`answered`](Self::answered), which is why it does not borrow.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     mut calling: genesis_channel::Origination,
+    /// # ) -> genesis_channel::Result<()> {
+    /// let mut now = calling.progress();
+    /// let channel = loop {
+    ///     let changed = calling.progress_changed(now);
+    ///     tokio::select! {
+    ///         answered = calling.answered() => break answered?,
+    ///         next = changed => now = next,
+    ///     }
+    ///     println!("{now:?}");
+    /// };
+    /// # let _ = channel;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -172,6 +249,19 @@ impl Origination {
     }
 
     /// The hangup cause of each leg that has ended: Unique-ID and cause.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     mut calling: genesis_channel::Origination,
+    /// # ) -> genesis_channel::Result<()> {
+    /// if calling.answered().await.is_err() {
+    ///     for (uuid, cause) in calling.causes() {
+    ///         println!("{uuid}: {cause:?}");
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn causes(&self) -> Vec<(String, Option<HangupCause>)> {
         let ended = self.legs.all().into_iter().filter_map(|leg| {
             let ended = leg.with(|state| state.ended.clone())?;
@@ -181,6 +271,17 @@ impl Origination {
     }
 
     /// Waits until the switch has accepted the command.
+    ///
+    /// ```no_run
+    /// # use genesis_channel::{Channel, OriginateOptions};
+    /// # async fn example(client: genesis_client::Client) -> genesis_channel::Result<()> {
+    /// let options = OriginateOptions::new();
+    /// let mut calling = Channel::originate_prepare(&client, "user/1000", options).await?.start();
+    /// calling.accepted().await?;
+    /// println!("the switch makes the call");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -208,6 +309,19 @@ impl Origination {
     ///
     /// A link that is lost and made again does not end the wait: what the switch then shows of the
     /// legs counts.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(
+    /// #     calling: genesis_channel::Origination,
+    /// #     caller: genesis_channel::Channel,
+    /// # ) -> genesis_channel::Result<()> {
+    /// # let mut calling = calling;
+    /// let agent = calling.answered().await?;
+    /// caller.bridge(&agent).await?.connected(Duration::from_secs(5)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -251,6 +365,19 @@ impl Origination {
     /// Cancels the call with this cause (`None`: that of the options) and waits until nothing of it
     /// is left.
     ///
+    /// ```no_run
+    /// # use genesis_proto::HangupCause;
+    /// # async fn example(
+    /// #     calling: genesis_channel::Origination,
+    /// #     caller: genesis_channel::Channel,
+    /// # ) -> genesis_channel::Result<()> {
+    /// caller.ended_with().await?; // nobody waits for the agent any more
+    /// calling.cancel(Some(HangupCause::OriginatorCancel)).await?;
+    /// println!("no telephone rings any more");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`gone`](Self::gone).
@@ -278,6 +405,18 @@ impl Origination {
     /// and the rest is done in the background.
     ///
     /// It ends by itself at most 15 s later than the call could ring, or after 90 s if that is more.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     mut calling: genesis_channel::Origination,
+    /// # ) -> genesis_channel::Result<()> {
+    /// if let Err(error) = calling.answered().await {
+    ///     calling.gone().await?; // the telephone is free for the next attempt
+    ///     println!("{error}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

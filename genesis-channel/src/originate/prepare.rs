@@ -124,6 +124,22 @@ async fn prepare(
 
 /// A call that is about to be made: its legs are followed, and nothing of it was sent. See
 /// [`Channel::originate_prepare`].
+///
+/// ```no_run
+/// # use genesis_channel::{Channel, OriginateOptions};
+/// # async fn example(
+/// #     client: genesis_client::Client,
+/// #     caller: genesis_channel::Channel,
+/// # ) -> genesis_channel::Result<()> {
+/// let prepared = Channel::originate_prepare(&client, "user/1000", OriginateOptions::new()).await?;
+/// if caller.is_over() {
+///     return Ok(()); // nothing was sent
+/// }
+/// let agent = prepared.start().answered().await?;
+/// # let _ = agent;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nobody is called before start"]
 pub struct PreparedOriginate {
     prepared: Prepared,
@@ -143,6 +159,19 @@ struct Prepared {
 
 impl PreparedOriginate {
     /// The Unique-IDs that were chosen; see [`Origination::uuids`].
+    ///
+    /// ```no_run
+    /// # use std::collections::HashSet;
+    /// # async fn example(
+    /// #     prepared: genesis_channel::PreparedOriginate,
+    /// # ) -> genesis_channel::Result<()> {
+    /// // an event of the call, however early, finds it in the table
+    /// let own: HashSet<String> = prepared.uuids().into_iter().collect();
+    /// let calling = prepared.start();
+    /// # let _ = (own, calling);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn uuids(&self) -> Vec<String> {
         let legs = self.prepared.legs.iter();
         legs.map(|leg| leg.tracked().uuid.clone()).collect()
@@ -150,6 +179,19 @@ impl PreparedOriginate {
 
     /// Sends the command. From here on it takes a [cancel](Origination::cancel), or dropping, to end
     /// the call.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     prepared: genesis_channel::PreparedOriginate,
+    /// # ) -> genesis_channel::Result<()> {
+    /// let mut calling = prepared.start();
+    /// match calling.accepted().await {
+    ///     Err(error) if error.is_refused() => println!("{:?}", error.switch_text()),
+    ///     accepted => accepted?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn start(self) -> Origination {
         let Self { prepared, observed } = self;
         let Prepared {
@@ -208,6 +250,18 @@ impl fmt::Debug for PreparedOriginate {
 
 impl OriginateOptions {
     /// Checks that a call with these options can be made to this dial string, without making it.
+    ///
+    /// ```
+    /// use genesis_channel::OriginateOptions;
+    /// use genesis_proto::dial::DialString;
+    ///
+    /// let both = DialString::parse("user/1000,user/1001")?;
+    /// assert!(OriginateOptions::new().check(&both).is_ok());
+    /// // one Unique-ID cannot be that of two legs
+    /// let one_id = OriginateOptions::new().uuid("6cf9a1a2-5a1f-4a5b-9a43-0c3a4d7f8e11");
+    /// assert!(one_id.check(&both).is_err());
+    /// # Ok::<(), genesis_proto::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
