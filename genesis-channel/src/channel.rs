@@ -528,10 +528,14 @@ impl Channel {
     /// The events of this channel that its state is made of, as a stream.
     ///
     /// ```no_run
+    /// # use genesis_proto::EventName;
     /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
     /// let mut events = channel.events().await?;
     /// while let Some(event) = events.next_event().await {
     ///     println!("{} {:?}", event.name(), event.call_state());
+    ///     if event.name() == EventName::ChannelHangupComplete {
+    ///         break;
+    ///     }
     /// }
     /// # Ok(())
     /// # }

@@ -111,10 +111,9 @@ impl DigitStream {
     ///
     /// ```no_run
     /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
-    /// let mut digits = channel.digits();
+    /// let digits = channel.digits();
     /// channel.ended_with().await?; // nobody read them meanwhile
     /// println!("{} digits were too many to keep", digits.lost());
-    /// # let _ = digits.next().await;
     /// # Ok(())
     /// # }
     /// ```

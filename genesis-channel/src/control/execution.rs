@@ -52,6 +52,7 @@ impl Execution {
     ///     let own = event.application_uuid().as_deref() == Some(playing.uuid());
     ///     if own && event.name() == EventName::ChannelExecute {
     ///         println!("it begins to play");
+    ///         break;
     ///     }
     /// }
     /// # Ok(())

@@ -81,7 +81,7 @@ impl Channel {
     ///
     /// ```no_run
     /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
-    /// let billing = [("account_code", "4711"), ("cost_centre", "sales"), ("campaign", "autumn")];
+    /// let billing = [("accountcode", "4711"), ("cost_centre", "sales"), ("campaign", "autumn")];
     /// channel.set_variables(billing).await?;
     /// # Ok(())
     /// # }

@@ -109,7 +109,7 @@ impl OriginateOptions {
     /// ```
     /// use genesis_channel::OriginateOptions;
     ///
-    /// let options = OriginateOptions::new().variable("account_code", "4711");
+    /// let options = OriginateOptions::new().variable("accountcode", "4711");
     /// assert!(options.has_variables());
     /// ```
     pub fn has_variables(&self) -> bool {
@@ -121,7 +121,7 @@ impl OriginateOptions {
     /// ```
     /// use genesis_channel::OriginateOptions;
     ///
-    /// let billing = [("account_code", "4711"), ("campaign", "autumn")];
+    /// let billing = [("accountcode", "4711"), ("campaign", "autumn")];
     /// let options = OriginateOptions::new().variables(billing);
     /// # let _ = options;
     /// ```
