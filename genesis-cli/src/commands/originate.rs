@@ -201,8 +201,38 @@ impl Call<'_> {
                 self.tell(style::GOOD, &text);
                 Ok(channel)
             }
-            Err(error) => Err(self.failed(error)),
+            Err(error) => {
+                let failure = self.failed(error);
+                Err(self.gone(origination, failure, interrupts).await)
+            }
         }
+    }
+
+    /// Waits until nothing is left of a call that failed. Gives what there is to say at the end.
+    async fn gone(
+        &mut self,
+        mut origination: Origination,
+        failure: Failure,
+        interrupts: &mut Interrupts,
+    ) -> Failure {
+        let left = tokio::select! {
+            gone = origination.gone() => match gone {
+                Ok(()) => Vec::new(),
+                Err(error) => error.may_still_ring().to_vec(),
+            },
+            // who cannot wait is told what is left to do
+            () = interrupts.wait_again() => self.report.may_still_ring.clone(),
+        };
+        let told = left == self.report.may_still_ring && self.report.result == "error";
+        let failure = match left.is_empty() || told {
+            true => failure,
+            false => {
+                let text = format!("{}; may still ring: {}", failure.text(), left.join(", "));
+                Failure::new(Code::Link, text)
+            }
+        };
+        self.report.may_still_ring = left;
+        failure
     }
 
     fn progress(&mut self, progress: Progress) {
