@@ -144,7 +144,7 @@ pub(crate) enum Mode {
     /// to answer wins
     #[default]
     Parallel,
-    /// One after the other, in their order
+    /// One after the other, in their order; a single ring rotates nothing, so there is no round-robin
     Sequential,
     /// One after the other, the one with the fewest calls first (see --redis)
     Balancing,
