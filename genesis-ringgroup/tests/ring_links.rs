@@ -10,15 +10,19 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use genesis_ringgroup::balance::LoadKeeper;
 use genesis_ringgroup::channel::client::proto::HangupCause;
+use genesis_ringgroup::channel::client::{Client, Inbound};
 use genesis_ringgroup::channel::{Channel, Pace};
 use genesis_ringgroup::{
     Choice, Destination, Error, ErrorKind, Load, LoadBalancer, MemoryBalancer, Outcome, Ring,
     RingGroup, RingMode,
 };
+use genesis_sim::Sim;
+use genesis_sim::script::{Destination as Dialed, Script};
 use ring_support::{
     Seen, clear, connect, ms, only_left, outcomes, reconnecting, seconds, session, soon, switch,
     switch_with, won,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 #[tokio::test(start_paused = true)]
 async fn over_an_outbound_session() {
@@ -100,6 +104,53 @@ async fn a_caller_who_hangs_up_ends_the_ring() {
     while ringing.next_event().await.is_some() {}
     let ring = ringing.await.unwrap();
     assert!(ring.is_answered() && !ring.caller_hung_up());
+}
+
+/// A client of this switch, and what it sends.
+async fn overheard(sim: &Sim) -> (Client, Arc<Mutex<Vec<u8>>>) {
+    let (mine, theirs) = tokio::io::duplex(1 << 16);
+    let (mut from_switch, mut to_switch) = tokio::io::split(sim.connect());
+    let (mut from_client, mut to_client) = tokio::io::split(theirs);
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let heard = sent.clone();
+    tokio::spawn(async move { tokio::io::copy(&mut from_switch, &mut to_client).await });
+    tokio::spawn(async move {
+        let mut some = [0; 4096];
+        while let Ok(count @ 1..) = from_client.read(&mut some).await {
+            heard.lock().unwrap().extend_from_slice(&some[..count]);
+            to_switch.write_all(&some[..count]).await.unwrap();
+        }
+    });
+    let client = Inbound::builder().connect_over(mine).await.unwrap();
+    (client, sent)
+}
+
+/// On threads, as programs run: there tokio runs what was spawned last first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_commands_of_a_batch_leave_in_the_order_of_the_list() {
+    for pace in [Pace::PerSecond(15), Pace::Unlimited] {
+        let script = Script::new().destination("user/*", Dialed::busy());
+        let sim = switch_with(|options| options.script = script).await;
+        let (client, sent) = overheard(&sim).await;
+        let dial = |at: usize| match at {
+            5..10 => format!("[place={at}]user/{at}"),
+            _ => format!("[place={at}]sim/busy"),
+        };
+        let group = RingGroup::new((0..15).map(dial)).pace(pace);
+        let ring = soon(group.ring(&client)).await.unwrap();
+        assert!(!ring.is_answered());
+        let sent = String::from_utf8(sent.lock().unwrap().clone()).unwrap();
+        let commands = sent
+            .lines()
+            .filter(|line| line.starts_with("bgapi originate"));
+        let places = commands.map(|line| {
+            let (_, place) = line.split_once("place=").unwrap();
+            let end = place.find(|c: char| !c.is_ascii_digit()).unwrap();
+            place[..end].parse::<usize>().unwrap()
+        });
+        let places: Vec<_> = places.collect();
+        assert_eq!(places, Vec::from_iter(0..15), "{pace:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! One destination being called.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use genesis_channel::{Channel, ErrorKind, OriginateOptions, Origination, Pace, Progress};
@@ -8,7 +8,7 @@ use genesis_client::proto::HangupCause;
 use genesis_client::proto::dial::DialString;
 use genesis_client::proto::session::Outcome as Sent;
 use genesis_client::{Client, LinkState};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::outcome::{Outcome, Report};
@@ -74,6 +74,51 @@ impl Shared {
     }
 }
 
+/// In which the calls of a ring stand: each is sent after the one that had its turn before it.
+#[derive(Clone, Default)]
+pub(super) struct Line {
+    /// Whom the next one stands behind.
+    last: Arc<Mutex<Option<oneshot::Receiver<()>>>>,
+}
+
+/// A call's place in the line.
+struct Place {
+    /// Ends when the one before it was sent, or never will be.
+    before: Option<oneshot::Receiver<()>>,
+    /// Dropped, it lets the next one go.
+    after: Option<oneshot::Sender<()>>,
+}
+
+impl Line {
+    fn stand(&self) -> Place {
+        let (after, last) = oneshot::channel();
+        let mut slot = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        Place {
+            before: slot.replace(last),
+            after: Some(after),
+        }
+    }
+}
+
+impl Place {
+    /// Waits until those before it are gone.
+    async fn first(&mut self) {
+        if let Some(before) = &mut self.before {
+            let _ = before.await;
+        }
+        self.before = None;
+    }
+
+    /// Lets the next one go, once the task that sends this one has run: it was spawned last, and of
+    /// several that were spawned tokio runs the last one first.
+    async fn leave(&mut self) {
+        if self.after.is_some() {
+            tokio::task::yield_now().await;
+            self.after = None;
+        }
+    }
+}
+
 /// How a call ended.
 pub(super) enum End {
     Answered(Channel),
@@ -105,11 +150,12 @@ pub(super) async fn call(
     plan: Arc<Plan>,
     not_before: Option<Instant>,
     load: Option<Load>,
+    line: Line,
     shared: Shared,
 ) -> Called {
     let mut report = Report::not_tried(index, &plan.name);
     report.local_fallback = load.as_ref().is_some_and(Load::is_local_fallback);
-    let end = run(&mut report, &plan, not_before, shared).await;
+    let end = run(&mut report, &plan, not_before, line, shared).await;
     Called { report, load, end }
 }
 
@@ -117,6 +163,7 @@ async fn run(
     report: &mut Report,
     plan: &Plan,
     not_before: Option<Instant>,
+    line: Line,
     mut shared: Shared,
 ) -> End {
     // a ring in which all others have failed does not wait for it
@@ -129,7 +176,7 @@ async fn run(
         tokio::time::sleep_until(not_before).await;
         client.ready().await?;
         shared.pace.wait(&client, plan.legs).await;
-        Ok::<_, genesis_client::Error>(())
+        Ok::<_, genesis_client::Error>(line.stand())
     };
     let begun = async {
         tokio::select! {
@@ -140,10 +187,11 @@ async fn run(
     };
     // not within the task's budget: of hundreds in one task, who runs out of it would join the line
     // for the pace behind those who come after him
-    if let Err(end) = tokio::task::unconstrained(begun).await {
-        return end;
-    }
-    let end = match start(report, plan, &mut shared).await {
+    let place = match tokio::task::unconstrained(begun).await {
+        Ok(place) => place,
+        Err(end) => return end,
+    };
+    let end = match start(report, plan, place, &mut shared).await {
         Ok(origination) => answered(report, plan, &mut shared, origination).await,
         Err(end) => end,
     };
@@ -160,22 +208,32 @@ async fn stopped(stop: &mut watch::Receiver<Option<Stop>>) -> Stop {
 }
 
 /// Has the switch take the call. If the ring ends before the command left, it is not sent.
-async fn start(report: &mut Report, plan: &Plan, shared: &mut Shared) -> Result<Origination, End> {
+async fn start(
+    report: &mut Report,
+    plan: &Plan,
+    mut place: Place,
+    shared: &mut Shared,
+) -> Result<Origination, End> {
     loop {
         let left = shared.deadline.saturating_duration_since(Instant::now());
         let time = plan.timeout.map_or(left, |own| own.min(left));
         let options = plan.options.clone().timeout(time + MARGIN);
+        let preparing = async {
+            let dial = plan.dial.clone();
+            let prepared = Channel::originate_prepare(&shared.client, dial, options).await;
+            place.first().await;
+            prepared
+        };
         let prepared = tokio::select! {
             biased;
             _ = stopped(&mut shared.stop) => return Err(End::Over(Outcome::NotTried)),
-            prepared = Channel::originate_prepare(&shared.client, plan.dial.clone(), options) => {
-                prepared
-            }
+            prepared = preparing => prepared,
         };
         let error = match prepared {
             Ok(prepared) => {
                 report.called_after = Some(shared.began.elapsed());
                 let mut origination = prepared.start();
+                place.leave().await;
                 tokio::select! {
                     biased;
                     stop = stopped(&mut shared.stop) => {

@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::call::{Called, End, Plan, Shared, Stop, call, hang_up};
+use super::call::{Called, End, Line, Plan, Shared, Stop, call, hang_up};
 use super::mode::Order;
 use super::observed::Observed;
 use super::outcome::{GIVEN_UP, Outcome, Report};
@@ -170,6 +170,7 @@ async fn ring(
     state: &mut State,
 ) -> Verdict {
     let mut deadline = std::pin::pin!(tokio::time::sleep_until(shared.deadline));
+    let line = Line::default();
     loop {
         while !order.is_empty() && (state.running.is_empty() || !order.one_at_a_time()) {
             let next = tokio::select! {
@@ -191,7 +192,8 @@ async fn ring(
             };
             let not_before = from.checked_add(plan.delay);
             let not_before = not_before.filter(|at| *at < shared.deadline);
-            let calling = call(index, plan.clone(), not_before, load, shared.clone());
+            let (plan, line) = (plan.clone(), line.clone());
+            let calling = call(index, plan, not_before, load, line, shared.clone());
             state.running.push(Box::pin(calling));
         }
         tokio::select! {
