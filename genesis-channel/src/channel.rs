@@ -10,6 +10,7 @@ use genesis_proto::name::{AnswerState, CallState, ChannelState};
 use genesis_proto::{Event, EventName, HangupCause};
 use tokio::time::Instant;
 
+use crate::control::needs_full;
 use crate::control::observed::ended;
 use crate::error::{Error, Result};
 use crate::follow::{self, Begun, Condition, Following, State, Tracked, What};
@@ -128,6 +129,7 @@ impl Channel {
     ///
     /// Safe.
     pub async fn attach(client: &Client, uuid: &str) -> Result<Self> {
+        needs_full(client, "attach")?;
         // before the state is read, so that nothing is missed in between
         let following = follow::follow(client, uuid).await?;
         let dump = client.api(&format!("uuid_dump {uuid} json")).await;

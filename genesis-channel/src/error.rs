@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use genesis_client::ErrorKind as ClientKind;
+use genesis_client::{ErrorKind as ClientKind, SocketMode};
 use genesis_proto::HangupCause;
 use genesis_proto::session::Outcome;
 
@@ -168,11 +168,24 @@ impl Error {
         Self::disconnected(Outcome::Unknown, text).with_may_still_ring(left)
     }
 
-    pub(crate) fn mode(what: &str, needs: &str) -> Self {
+    /// `needs`: `async`, `full`, or both. What the socket `has` is kept.
+    pub(crate) fn mode(what: &str, needs: &str, has: Option<SocketMode>) -> Self {
+        let word = |word: &'static str, has: bool| (has || needs.contains(word)).then_some(word);
+        let is_async = has.is_some_and(SocketMode::is_async);
+        let is_full = has.is_some_and(SocketMode::is_full);
+        let words = [word("async", is_async), word("full", is_full)];
+        let words: Vec<&str> = words.into_iter().flatten().collect();
+        let article = if needs.starts_with("async") {
+            "an"
+        } else {
+            "a"
+        };
         Self::new(
             ErrorKind::Mode,
             format!(
-                "{what} needs a `{needs}` outbound socket; write `socket HOST:PORT {needs}` in the dialplan"
+                "{what} needs {article} `{needs}` outbound socket; write `socket HOST:PORT {}` in the \
+                 dialplan",
+                words.join(" ")
             ),
         )
     }
@@ -222,7 +235,7 @@ impl Error {
     ///
     /// ```no_run
     /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
-    /// if let Err(error) = channel.stop_recording("/var/spool/calls/4711.wav").await {
+    /// if let Err(error) = channel.start_recording("/read-only/4711.wav", None).await {
     ///     println!("the switch said {:?}", error.switch_text());
     /// }
     /// # Ok(())
@@ -233,8 +246,8 @@ impl Error {
     }
 
     /// The Unique-IDs of legs that may still ring, because the connection was lost for good, or the
-    /// switch did not answer, before they could be hung up. They end at the latest at their `originate_timeout`, unless somebody
-    /// answers.
+    /// switch did not answer, before they could be hung up. They end at the latest at their
+    /// `originate_timeout`, unless somebody answers.
     ///
     /// ```no_run
     /// # use genesis_channel::{Channel, OriginateOptions};
@@ -337,8 +350,8 @@ impl Error {
     ///
     /// ```no_run
     /// # async fn example(channel: genesis_channel::Channel) -> genesis_channel::Result<()> {
-    /// match channel.unhold().await {
-    ///     Err(error) if error.is_refused() => println!("it was not on hold"),
+    /// match channel.stop_recording("/var/spool/calls/4711.wav").await {
+    ///     Err(error) if error.is_refused() => println!("nobody records it"),
     ///     other => other?,
     /// }
     /// # Ok(())

@@ -575,7 +575,7 @@ async fn a_call_whose_thread_serves_the_socket_cannot_be_bridged_with_one_that_i
     let other = originate(session.client(), "sim/answer").await;
     let error = channel.bridge(&other).await.unwrap_err();
     assert!(
-        error.is_mode() && error.to_string().contains("`async full`"),
+        error.is_mode() && error.to_string().contains("an `async full`"),
         "{error}"
     );
     // with somebody who is called for it, it can
@@ -650,4 +650,49 @@ async fn a_call_without_media_is_not_bridged() {
     }
     assert_eq!(sim.switch().session_count(), 2);
     drop(ringing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_socket_does_not_allow_is_named_with_the_mode_to_write() {
+    for (mode, write) in [("async", "async full"), ("", "full")] {
+        let (_sim, session) = session(mode).await;
+        let channel = Channel::from_session(&session).await.unwrap();
+        let errors = [
+            ("hold", channel.hold().await.unwrap_err()),
+            ("unhold", channel.unhold().await.unwrap_err()),
+            ("break_media", channel.break_media(true).await.unwrap_err()),
+            (
+                "broadcast",
+                channel
+                    .broadcast("a.wav", BroadcastLeg::This)
+                    .await
+                    .unwrap_err(),
+            ),
+            ("get_variable", channel.get_variable("a").await.unwrap_err()),
+            (
+                "attach",
+                Channel::attach(session.client(), "other")
+                    .await
+                    .unwrap_err(),
+            ),
+            (
+                "originate",
+                Channel::originate(session.client(), "sim/answer", OriginateOptions::new())
+                    .await
+                    .unwrap_err(),
+            ),
+            (
+                "api status",
+                session.client().api("status").await.unwrap_err().into(),
+            ),
+        ];
+        for (operation, error) in errors {
+            assert!(error.is_mode(), "{error}");
+            let text = format!(
+                "{operation} needs a `full` outbound socket; write `socket HOST:PORT {write}` in \
+                 the dialplan"
+            );
+            assert_eq!(error.to_string(), text);
+        }
+    }
 }

@@ -517,7 +517,7 @@ impl Client {
 
     pub(crate) fn needs_full(&self, what: &str) -> Result<()> {
         match self.shared.mode {
-            Some(mode) if !mode.is_full() => Err(Error::mode(what, "full")),
+            Some(mode) if !mode.is_full() => Err(Error::mode(what, "full", Some(mode))),
             _ => Ok(()),
         }
     }
@@ -535,7 +535,9 @@ impl Client {
             | Verb::Sendmsg
             | Verb::Exit
             | Verb::Other => Ok(()),
-            verb => self.needs_full(verb.as_str()),
+            // the name is made only for an error
+            _ if self.shared.mode.is_none_or(SocketMode::is_full) => Ok(()),
+            _ => self.needs_full(&command.name()),
         }
     }
 }

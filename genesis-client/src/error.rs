@@ -8,6 +8,8 @@ use std::time::Duration;
 use genesis_proto::session::{CloseReason, Outcome};
 use genesis_proto::{HangupCause, Reply};
 
+use crate::outbound::SocketMode;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -169,11 +171,24 @@ impl Error {
         )
     }
 
-    pub(crate) fn mode(what: &str, needs: &str) -> Self {
+    /// `needs`: `async`, `full`, or both. What the socket `has` is kept.
+    pub(crate) fn mode(what: &str, needs: &str, has: Option<SocketMode>) -> Self {
+        let word = |word: &'static str, has: bool| (has || needs.contains(word)).then_some(word);
+        let is_async = has.is_some_and(SocketMode::is_async);
+        let is_full = has.is_some_and(SocketMode::is_full);
+        let words = [word("async", is_async), word("full", is_full)];
+        let words: Vec<&str> = words.into_iter().flatten().collect();
+        let article = if needs.starts_with("async") {
+            "an"
+        } else {
+            "a"
+        };
         Self::new(
             ErrorKind::Mode,
             format!(
-                "{what} needs a `{needs}` outbound socket; write `socket HOST:PORT {needs}` in the dialplan"
+                "{what} needs {article} `{needs}` outbound socket; write `socket HOST:PORT {}` in the \
+                 dialplan",
+                words.join(" ")
             ),
         )
     }

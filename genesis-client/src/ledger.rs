@@ -15,6 +15,7 @@ use genesis_proto::{EventFormat, EventName};
 
 pub(crate) use self::by_hand::Undo;
 use crate::error::{Error, ErrorKind, Result};
+use crate::outbound::SocketMode;
 
 /// More channels than this are not put into wire filters: the switch tries them one by one for
 /// every event.
@@ -43,8 +44,8 @@ pub(crate) struct Ledger {
     follows_heartbeat: bool,
     /// The events by which executions end; they must pass every filter too.
     executions: EventSet,
-    /// The socket does not know `event` (an outbound one without `full`).
-    fixed: bool,
+    /// The socket does not know `event`: an outbound one without `full`.
+    fixed: Option<SocketMode>,
     /// The channel of an outbound socket, if only its events are wanted, and those of channels that
     /// subscribers name.
     scope: Option<String>,
@@ -67,7 +68,7 @@ impl Ledger {
             jobs_refused: false,
             follows_heartbeat: false,
             executions: EventSet::new(),
-            fixed: false,
+            fixed: None,
             scope: None,
         }
     }
@@ -84,7 +85,7 @@ impl Ledger {
     /// HEARTBEAT is wanted as long as the connection lives, if we may have it.
     pub(crate) fn follow_heartbeat(&mut self) -> bool {
         let heartbeat: EventSet = [EventName::Heartbeat].into_iter().collect();
-        if self.fixed || self.check(&heartbeat).is_err() {
+        if self.fixed.is_some() || self.check(&heartbeat).is_err() {
             return false;
         }
         if !std::mem::replace(&mut self.follows_heartbeat, true) {
@@ -116,8 +117,8 @@ impl Ledger {
     }
 
     /// The socket cannot change what it sends; `sent` is what it sends.
-    pub(crate) fn fix(&mut self, sent: EventSet) {
-        self.fixed = true;
+    pub(crate) fn fix(&mut self, mode: SocketMode, sent: EventSet) {
+        self.fixed = Some(mode);
         self.wire = sent;
     }
 
@@ -145,12 +146,13 @@ impl Ledger {
 
     /// Checks that we may ask for `set`.
     pub(crate) fn check(&self, set: &EventSet) -> Result<()> {
-        if self.fixed {
+        if self.fixed.is_some() {
             let missing = set.difference(&self.wire);
             if !missing.is_empty() && !self.wire.is_all() {
                 return Err(Error::mode(
                     "a subscription beyond the events of myevents",
                     "full",
+                    self.fixed,
                 ));
             }
         }
@@ -220,7 +222,7 @@ impl Ledger {
 
     /// The commands that make the wire what is wanted: additions first.
     pub(crate) fn sync(&mut self) -> Vec<Command> {
-        if self.fixed {
+        if self.fixed.is_some() {
             return Vec::new();
         }
         let mut wanted = self.wanted();
@@ -289,7 +291,7 @@ impl Ledger {
         &mut self,
         channels: Option<impl Iterator<Item = (&'a str, &'a str)>>,
     ) -> Vec<Command> {
-        if self.fixed || (!self.filters_by_hand.is_empty() && self.scope.is_none()) {
+        if self.fixed.is_some() || (!self.filters_by_hand.is_empty() && self.scope.is_none()) {
             return Vec::new();
         }
         let channels = channels.into_iter().flatten();

@@ -184,6 +184,7 @@ impl Channel {
             return Err(Error::mode(
                 "bridging this call with one that is up",
                 "async full",
+                mode,
             ));
         }
         self.check_media()?;
@@ -278,7 +279,8 @@ impl Bridging {
     /// # Errors
     ///
     /// Who was called did not answer ([`ErrorKind::NotAnswered`](crate::ErrorKind::NotAnswered), or
-    /// [`ErrorKind::HungUp`](crate::ErrorKind::HungUp) if that ended this call too); the call ended; the deadline passed; the link was lost.
+    /// [`ErrorKind::HungUp`](crate::ErrorKind::HungUp) if that ended this call too); the call ended;
+    /// the deadline passed; the link was lost.
     ///
     /// # Cancel safety
     ///

@@ -306,7 +306,11 @@ impl Channel {
             return self.uuid_api("uuid_transfer", &rest).await.map(drop);
         }
         if to.leg != TransferLeg::This {
-            return Err(Error::mode("transferring another leg", "full"));
+            return Err(Error::mode(
+                "transferring another leg",
+                "full",
+                self.client().socket_mode(),
+            ));
         }
         self.execute("transfer", &to.words()).await.map(drop)
     }

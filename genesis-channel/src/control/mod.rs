@@ -9,6 +9,7 @@ mod media;
 pub(crate) mod observed;
 mod variables;
 
+use genesis_client::Client;
 use genesis_proto::Reply;
 use genesis_proto::command::Execute;
 
@@ -21,6 +22,28 @@ pub use media::{BroadcastLeg, RecordOptions, Say, SayGender, SayMethod};
 
 use crate::channel::{Channel, is_no_channel};
 use crate::error::{Error, Result};
+
+/// Commands other than those for a socket's own channel can be sent, or the error says that `what`
+/// needs it.
+pub(crate) fn needs_full(client: &Client, what: &str) -> Result<()> {
+    match client.socket_mode() {
+        Some(mode) if !mode.is_full() => Err(Error::mode(what, "full", Some(mode))),
+        _ => Ok(()),
+    }
+}
+
+/// What a caller knows a command by.
+fn operation(command: &str) -> &str {
+    match command {
+        "uuid_getvar" => "get_variable",
+        "uuid_hold" => "hold",
+        "uuid_hold off" => "unhold",
+        "uuid_break" => "break_media",
+        "uuid_broadcast" => "broadcast",
+        "uuid_bridge" => "bridge",
+        command => command,
+    }
+}
 
 impl Channel {
     /// Runs any application on the channel. Returns when the switch has queued it (on a sync outbound
@@ -83,6 +106,7 @@ impl Channel {
     /// Runs `api COMMAND UUID REST` for this channel.
     pub(crate) async fn uuid_api(&self, command: &str, rest: &str) -> Result<Reply> {
         self.check_alive()?;
+        needs_full(self.client(), operation(command))?;
         let line = match rest.is_empty() {
             true => format!("{command} {}", self.uuid()),
             false => format!("{command} {} {rest}", self.uuid()),

@@ -58,7 +58,7 @@ impl Channel {
         if let Some(mode) = client.socket_mode()
             && !mode.is_full()
         {
-            return Err(Error::mode("originate", "full"));
+            return Err(Error::mode("originate", "full", Some(mode)));
         }
         let observed = client.observe().operation("channel.create", None);
         let prepared = observed

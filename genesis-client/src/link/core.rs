@@ -162,7 +162,7 @@ impl Core {
                 let myevents = Command::myevents(self.common.options.event_format);
                 self.send_all_own(session, vec![myevents]);
             }
-            self.ledger.fix(own_events.unwrap_or_default());
+            self.ledger.fix(mode, own_events.unwrap_or_default());
         }
     }
 

@@ -289,7 +289,7 @@ impl Session {
     /// As [`Client::send`].
     pub async fn resume(&self) -> Result<Reply> {
         if !self.mode.is_async() {
-            return Err(Error::mode("resume", "async"));
+            return Err(Error::mode("resume", "async", Some(self.mode)));
         }
         self.client.accepted(Command::resume()).await
     }
