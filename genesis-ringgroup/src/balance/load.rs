@@ -286,6 +286,20 @@ impl fmt::Debug for Load {
 pub trait LoadKeeper: Send + Sync + 'static {
     /// The call was answered by the channel with this Unique-ID. By default nothing is done.
     ///
+    /// ```
+    /// # use genesis_ringgroup::{Result, balance::LoadKeeper};
+    /// # struct Row(u64);
+    /// #[async_trait::async_trait]
+    /// impl LoadKeeper for Row {
+    ///     async fn answered(&self, uuid: &str) -> Result<()> {
+    ///         println!("UPDATE calls SET uuid = '{uuid}' WHERE id = {}", self.0);
+    ///         Ok(())
+    ///     }
+    /// #   fn discard(self: Box<Self>) {}
+    /// }
+    /// # let _ = Row;
+    /// ```
+    ///
     /// # Errors
     ///
     /// When that cannot be written down.
@@ -297,6 +311,22 @@ pub trait LoadKeeper: Send + Sync + 'static {
     /// Gives the count back and waits until it is. Must give it back also when its future is
     /// dropped. By default it does what [`discard`](Self::discard) does.
     ///
+    /// ```
+    /// # use genesis_ringgroup::{Result, balance::LoadKeeper};
+    /// # struct Row(u64);
+    /// #[async_trait::async_trait]
+    /// impl LoadKeeper for Row {
+    ///     async fn release(self: Box<Self>) -> Result<()> {
+    ///         // a task of its own: it goes on if nobody waits for it any more
+    ///         let delete = async move { println!("DELETE FROM calls WHERE id = {}", self.0) };
+    ///         let _ = tokio::spawn(delete).await;
+    ///         Ok(())
+    ///     }
+    /// #   fn discard(self: Box<Self>) {}
+    /// }
+    /// # let _ = Row;
+    /// ```
+    ///
     /// # Errors
     ///
     /// When that cannot be confirmed.
@@ -307,12 +337,38 @@ pub trait LoadKeeper: Send + Sync + 'static {
 
     /// The call may go on, and nobody here will hear of its end; see [`Load::detach`]. By default it
     /// does what [`discard`](Self::discard) does.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::{Result, balance::LoadKeeper};
+    /// # struct Row(u64);
+    /// impl LoadKeeper for Row {
+    ///     fn detach(self: Box<Self>) {
+    ///         println!("UPDATE calls SET expires = now() + interval '10 s' WHERE id = {}", self.0);
+    ///     }
+    /// #   fn discard(self: Box<Self>) {}
+    /// }
+    /// # let _ = Row;
+    /// ```
     fn detach(self: Box<Self>) {
         self.discard();
     }
 
     /// Gives the count back without waiting. Called when a [`Load`] is dropped, possibly outside of
     /// any runtime; it must not block.
+    ///
+    /// ```
+    /// # use genesis_ringgroup::{Result, balance::LoadKeeper};
+    /// # use std::sync::mpsc::Sender;
+    /// /// Tells a task which call ended; sending does not block.
+    /// struct Told(Sender<u64>, u64);
+    ///
+    /// impl LoadKeeper for Told {
+    ///     fn discard(self: Box<Self>) {
+    ///         let _ = self.0.send(self.1);
+    ///     }
+    /// }
+    /// # let _ = Told;
+    /// ```
     fn discard(self: Box<Self>);
 }
 

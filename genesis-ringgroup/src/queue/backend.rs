@@ -150,7 +150,8 @@ pub trait QueueBackend: fmt::Debug + Send + Sync + 'static {
 ///
 /// /// What a backend in a database writes.
 /// fn row(queue: &str, entry: &Entry) -> String {
-///     format!("{queue},{},{},{:?},{}", entry.ticket(), entry.item(), entry.limit(), entry.max_waiting())
+///     let (limit, most) = (entry.limit(), entry.max_waiting());
+///     format!("{queue},{},{},{limit:?},{most}", entry.ticket(), entry.item())
 /// }
 /// # let _ = row;
 /// ```

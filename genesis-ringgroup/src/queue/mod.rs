@@ -437,7 +437,8 @@ impl Queue {
 /// # queue.set_limit("support", 2).await?;
 /// let mut wallboard = queue.watch("support")?;
 /// while let Some(state) = wallboard.next().await {
-///     println!("{} callers wait, {} agents are free", state.depth, state.limit - state.in_use);
+///     let free = state.limit.saturating_sub(state.in_use);
+///     println!("{} callers wait, {free} agents are free", state.depth);
 /// #   break;
 /// }
 /// # Ok(()) }

@@ -593,8 +593,8 @@ impl Slot {
     /// # use genesis_ringgroup::queue::{Queue, SlotOptions};
     ///
     /// let queue = Queue::in_memory();
-    /// let slots = [queue.slot("fax", SlotOptions::new()).await?, queue.slot("modem", SlotOptions::new()).await?];
-    /// assert_eq!(slots.each_ref().map(|slot| slot.queue_id()), ["fax", "modem"]);
+    /// let slot = queue.slot("fax", SlotOptions::new()).await?;
+    /// assert_eq!(queue.in_use(slot.queue_id()).await?, 1);
     /// # Ok(()) }
     /// ```
     pub fn queue_id(&self) -> &str {

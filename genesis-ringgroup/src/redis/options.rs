@@ -83,7 +83,7 @@ impl RedisOptions {
     /// ```
     /// # use std::time::Duration;
     /// # use genesis_ringgroup::RedisOptions;
-    /// // agents of a process that died are free again after five seconds
+    /// // what a process that died was ringing is given back after five seconds
     /// let redis = RedisOptions::new("redis://127.0.0.1/").lease(Duration::from_secs(5));
     /// # let _ = redis;
     /// ```
@@ -113,7 +113,8 @@ impl RedisOptions {
     /// ```
     /// # use std::time::Duration;
     /// # use genesis_ringgroup::RedisOptions;
-    /// let far_away = RedisOptions::new("redis://redis.example.org/").connect_timeout(Duration::from_secs(5));
+    /// let far_away = RedisOptions::new("redis://redis.example.org/")
+    ///     .connect_timeout(Duration::from_secs(5));
     /// # let _ = far_away;
     /// ```
     #[must_use]

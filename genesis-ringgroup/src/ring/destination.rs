@@ -37,7 +37,8 @@ impl Destination {
     /// ```
     /// # use genesis_ringgroup::Destination;
     /// let desk = Destination::new("user/1000");
-    /// let both = Destination::new("user/1001,sofia/gateway/carrier/+3215550101"); // one destination, two legs
+    /// // one destination with two legs
+    /// let both = Destination::new("user/1001,sofia/gateway/carrier/+3215550101");
     /// # let _ = (desk, both);
     /// ```
     pub fn new(dial_string: impl Into<String>) -> Self {

@@ -292,9 +292,10 @@ impl RingGroup {
     /// use genesis_ringgroup::{MemoryBalancer, RingGroup, RingMode};
     ///
     /// let calls = Arc::new(MemoryBalancer::new()); // an agent who is in both groups has one count
-    /// let sales = RingGroup::new(["user/1000", "user/1001"]).mode(RingMode::Balancing).balancer(calls.clone());
-    /// let support = RingGroup::new(["user/1001", "user/1002"]).mode(RingMode::Balancing).balancer(calls);
-    /// # let _ = (sales, support);
+    /// let sales = RingGroup::new(["user/1000", "user/1001"]).balancer(calls.clone());
+    /// let support = RingGroup::new(["user/1001", "user/1002"]).balancer(calls);
+    /// let groups = [sales, support].map(|group| group.mode(RingMode::Balancing));
+    /// # let _ = groups;
     /// ```
     #[must_use]
     pub fn balancer(mut self, balancer: Arc<dyn LoadBalancer>) -> Self {
@@ -418,7 +419,6 @@ impl RingGroup {
     ///
     /// ```no_run
     /// # async fn example(client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
-    /// # use std::time::Duration;
     /// # use genesis_ringgroup::RingGroup;
     /// let ringing = RingGroup::new(["user/1000", "user/1001"]).start(&client)?; // rings from here on
     /// let record = load_customer_record().await; // meanwhile
@@ -440,14 +440,12 @@ impl RingGroup {
     ///
     /// ```no_run
     /// # async fn example(caller: genesis_ringgroup::channel::Channel) -> genesis_ringgroup::Result<()> {
-    /// # use genesis_ringgroup::{RingGroup, RingStep};
+    /// # use genesis_ringgroup::RingGroup;
     /// let mut ringing = RingGroup::new(["user/1000", "user/1001"]).start_for(&caller)?;
     /// while let Some(event) = ringing.next_event().await {
-    ///     if event.what == RingStep::Ringing {
-    ///         caller.set_variable("rang", "true").await?;
-    ///     }
+    ///     caller.set_variable("ring_progress", &event.what.to_string()).await?;
     /// }
-    /// # let _ = ringing.await?;
+    /// println!("{}", ringing.await?);
     /// # Ok(()) }
     /// ```
     ///

@@ -167,7 +167,8 @@ fn words(cause: &HangupCause) -> Option<&'static str> {
 /// /// One line of a call record.
 /// fn record(report: &Report) -> String {
 ///     let cause = report.cause.as_ref().map_or("", |cause| cause.as_str());
-///     format!("{},{},{cause},{:.1}", report.dial_path, report.outcome.as_str(), report.duration.as_secs_f64())
+///     let seconds = report.duration.as_secs();
+///     format!("{},{},{cause},{seconds}", report.dial_path, report.outcome.as_str())
 /// }
 /// # let _ = record;
 /// ```

@@ -174,13 +174,10 @@ impl Ringing {
     ///
     /// ```no_run
     /// # async fn example(client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
-    /// # use std::{future::pending, time::Duration};
     /// # use genesis_ringgroup::RingGroup;
-    /// let mut ringing = RingGroup::new(["user/1000", "user/1001"]).start(&client)?;
-    /// tokio::select! {
-    ///     event = ringing.next_event() => println!("first news: {event:?}"),
-    ///     () = operator_pressed_stop() => ringing.cancel().await?, // nobody rings any more
-    /// }
+    /// let ringing = RingGroup::new(["user/1000", "user/1001"]).start(&client)?;
+    /// operator_pressed_stop().await;
+    /// ringing.cancel().await?; // nobody rings any more; who has just answered is hung up
     /// # Ok(()) }
     /// # async fn operator_pressed_stop() {}
     /// ```
@@ -314,10 +311,11 @@ impl Ring {
     ///
     /// ```no_run
     /// # async fn example(group: genesis_ringgroup::RingGroup, client: genesis_ringgroup::channel::client::Client) -> genesis_ringgroup::Result<()> {
-    /// let mut rounds = 0;
-    /// while !group.ring(&client).await?.is_answered() && rounds < 3 {
-    ///     rounds += 1; // once more to all of them
+    /// let mut ring = group.ring(&client).await?;
+    /// if !ring.is_answered() {
+    ///     ring = group.ring(&client).await?; // once more to all of them
     /// }
+    /// # let _ = ring;
     /// # Ok(()) }
     /// ```
     pub fn is_answered(&self) -> bool {
@@ -390,7 +388,8 @@ impl Ring {
     ///
     /// fn missed_calls(ring: &Ring) -> impl Iterator<Item = &str> {
     ///     let missed = |outcome: &Outcome| matches!(outcome, Outcome::TimedOut | Outcome::Cancelled);
-    ///     ring.destinations().iter().filter(move |report| missed(&report.outcome)).map(|report| &*report.dial_path)
+    ///     let missed = ring.destinations().iter().filter(move |report| missed(&report.outcome));
+    ///     missed.map(|report| &*report.dial_path)
     /// }
     /// # let _ = missed_calls;
     /// ```
