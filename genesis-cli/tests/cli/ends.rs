@@ -288,6 +288,23 @@ fn a_switch_that_is_silent_does_not_hold_up_who_cannot_wait() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn when_the_time_is_up_and_the_switch_is_silent_what_may_ring_is_named() {
+    let switch = Switch::start();
+    let dial = "sim/answer?after=2500ms";
+    let call = Following::start(&["originate", dial, "--timeout", "3", "--port", &switch.port]);
+    let rings = switch.until_channels(1);
+    call.find(|line| line.ends_with("rings").then_some(()));
+    switch.vanish();
+    // it was answered, and nobody can hang it up
+    call.find(|line| line.contains("NO_ANSWER").then_some(()));
+    let done = call.interrupt();
+    assert_eq!(done.code, 3, "{done:?}");
+    let named = format!("may still ring: {}", rings[0]);
+    assert!(done.stderr.contains(&named), "{done:?}");
+}
+
 #[test]
 fn with_json_there_is_an_object_when_nothing_can_be_connected() {
     let switch = Switch::start();

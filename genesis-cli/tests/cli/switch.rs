@@ -62,6 +62,14 @@ impl Switch {
         self.faults().update(|plan| plan.stall_reads = true);
     }
 
+    /// Reads and writes nothing any more, as behind a network that has gone.
+    pub(crate) fn vanish(&self) {
+        self.faults().update(|plan| {
+            plan.stall_reads = true;
+            plan.stall_writes = true;
+        });
+    }
+
     /// Cuts every connection, and lets nobody in again: clients give up at once.
     pub(crate) fn cut_for_good(&self) {
         let refuse = |plan: &mut FaultPlan| plan.wrong_password = true;
