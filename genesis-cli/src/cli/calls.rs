@@ -159,10 +159,10 @@ pub(crate) enum Mode {
 /// ran last, and the Unique-ID of the leg that it is bridged to. Durations are by this machine's
 /// clock.
 ///
-/// CALLER is FreeSWITCH's caller id of the leg, NAME <NUMBER>. Of an inbound leg that is who calls. Of
+/// CALLER is FreeSWITCH's caller id of the leg, `NAME <NUMBER>`. Of an inbound leg that is who calls. Of
 /// a leg that `originate` calls it is what the called party sees, 0000000000 unless a caller id was
 /// given; once it has answered FreeSWITCH turns the two round, and it is the called party: Outbound
-/// Call <1000>, unless the dialplan gave it a name.
+/// Call, 1000, unless the dialplan gave it a name.
 ///
 /// With --watch the table is kept up to date until Ctrl-C; where stdout is no terminal, or with
 /// --json, there is a line for each change instead. Events that were missed, because the link was
