@@ -128,3 +128,20 @@ fn the_consumer_does_what_the_page_says() {
     wait_for(&running, "1001 talked for 1 s");
     assert_eq!(running.interrupt().code, 0);
 }
+
+#[test]
+fn the_ivr_of_the_readme_runs() {
+    let readme = fs::read_to_string(docs().join("../README.md")).unwrap();
+    let (_, from) = readme.split_once("```lua\n").unwrap();
+    let (code, _) = from.split_once("```").unwrap();
+    let lines = code.lines().count();
+    assert_eq!(lines, 10, "the README says ten");
+    let folder = Folder::new("readme-ivr");
+    fs::write(folder.path().join("ivr.lua"), code).unwrap();
+    let arguments = ["outbound", "dev", "ivr.lua", "--sim", "--digits", "1"];
+    let running = start(&folder, &[&arguments[..], &["--port", "0"]].concat(), &[]);
+    for expected in ["runs answer", "presses 1", "runs transfer", "is hung up"] {
+        wait_for(&running, expected);
+    }
+    assert_eq!(running.interrupt().code, 0);
+}
