@@ -226,6 +226,7 @@ async fn handle(digits: Arc<Digits>, mut stream: DigitStream) {
         let observed = stream.channel.observe("channel.dtmf.received", None);
         observed.text("dtmf.digit", digit.digit.encode_utf8(&mut [0; 4]));
         observed.flag("dtmf.handled", !handlers.is_empty());
+        let mut panicked = false;
         for handler in handlers {
             let digit = digit.clone();
             // a handler that panics costs its own digit only
@@ -237,13 +238,17 @@ async fn handle(digits: Arc<Digits>, mut stream: DigitStream) {
                 }
                 Err(_) => false,
             };
+            panicked |= !done;
             if !done {
                 tracing::error!(
                     "a handler of digits panicked; the next digit is handled all the same"
                 );
             }
         }
-        observed.succeeded();
+        match panicked {
+            true => observed.failed("panic", &"a handler of digits panicked"),
+            false => observed.succeeded(),
+        }
     }
     let mut handlers = digits.handlers();
     // they may hold the channel, which holds them

@@ -138,7 +138,8 @@ fn is_word(byte: u8) -> bool {
 }
 
 fn is_gap(byte: u8) -> bool {
-    matches!(byte, b' ' | b'=' | b':' | b'"' | b'\'')
+    // `db insert/REALM/password/X` is an assignment, too
+    matches!(byte, b' ' | b'\t' | b'=' | b':' | b'/' | b'"' | b'\'')
 }
 
 /// Where the secret ends that starts at `start`, after the byte `before`. Always a boundary of
@@ -324,6 +325,8 @@ mod tests {
     #[test]
     fn lesson_42_what_a_secret_is_set_to_is_masked() {
         let cases = [
+            ("db insert/realm/pin/1234", "db insert/realm/pin/***"),
+            ("eval password\thunter2", "eval password\t***"),
             (
                 "{sip_auth_password=hunter2,a=b}sofia/gw/1000",
                 "{sip_auth_password=***,a=b}sofia/gw/1000",

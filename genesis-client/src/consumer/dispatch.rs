@@ -213,6 +213,7 @@ impl Dispatcher {
         });
         for lane in lost {
             add(&self.counters.dropped, 1);
+            self.observe.count("genesis_events_lagged_total", &[], 1);
             self.missed.tell_lagged(1, Some(lane));
         }
     }

@@ -191,6 +191,8 @@ impl Lifecycle {
         self.sight = sight;
         self.meter = Meter::new(&self.telemetry);
         self.look_again = true;
+        // it may be another switch, with another clock
+        self.skew = None;
     }
 
     /// The link is gone. Only channels that are known by now can have ended unseen: those that

@@ -1,5 +1,7 @@
 //! The connection's own task, and events being handled.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use opentelemetry::trace::SpanKind;
 
 use super::*;
@@ -184,4 +186,27 @@ fn an_excluded_event_is_counted_and_has_no_span() {
     let labels = [("event.name", "CHANNEL_CREATE")];
     let name = "genesis_event_processing_duration_seconds";
     assert_eq!(value(&watch.metrics(), name, &labels), 2.0);
+}
+
+#[test]
+fn the_lag_begins_anew_with_each_link() {
+    let watch = Watch::new();
+    let connection = watch.connection();
+    let mut reader = connection.reader();
+    let ago = |seconds: u64| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let made = (now.as_micros() as u64 - seconds * 1_000_000).to_string();
+        event(
+            EventName::Heartbeat,
+            &[("Event-Date-Timestamp", made.as_str())],
+        )
+    };
+    reader.link_up();
+    reader.event(&ago(0), BY_CHANNEL);
+    reader.link_lost();
+    // another switch, whose clock is 30 s behind
+    reader.link_up();
+    reader.event(&ago(30), BY_CHANNEL);
+    let lag = value(&watch.metrics(), "genesis_event_lag_seconds", &[]);
+    assert!(lag < 1.0, "{lag}");
 }
