@@ -317,13 +317,15 @@ impl Dispatcher {
         self.observe
             .count("genesis_handler_failures_total", &labels, 1);
         self.observe
-            .handler_failed(&turn.observed, cause.kind(), &cause);
-        tracing::error!(
-            event = %work.event.name(),
-            unique_id = work.event.unique_id().as_deref(),
-            cause = cause.kind(),
-            "an event's handler did not do its work"
-        );
+            .handler_failed(&turn.observed, cause.kind(), &cause, cause.stack());
+        turn.observed.inside(|| {
+            tracing::error!(
+                event = %work.event.name(),
+                unique_id = work.event.unique_id().as_deref(),
+                cause = cause.kind(),
+                "an event's handler did not do its work"
+            );
+        });
         let event = work.event.clone();
         self.failures.tell(HandlerFailure { event, cause });
     }

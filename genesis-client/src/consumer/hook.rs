@@ -10,6 +10,7 @@ use std::time::Duration;
 use genesis_proto::Event;
 
 use super::lanes::Lane;
+use crate::observe::HandlerError;
 use crate::subscription::Gap;
 
 /// How many notices wait for a hook that is busy.
@@ -57,11 +58,26 @@ impl FailureCause {
     /// The kind alone: messages may carry values that do not belong in a log.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Error(_) => "error",
+            Self::Error(error) => told(error).map_or("error", HandlerError::kind),
             Self::Panic(_) => "panic",
             Self::Timeout(_) => "timeout",
         }
     }
+
+    /// The lines of the stack, where they are known.
+    pub(super) fn stack(&self) -> &str {
+        match self {
+            Self::Error(error) => told(error).map_or("", HandlerError::stack),
+            Self::Panic(_) | Self::Timeout(_) => "",
+        }
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the error itself says of how it is told.
+fn told(error: &BoxError) -> Option<&HandlerError> {
+    error.downcast_ref()
 }
 
 impl fmt::Display for FailureCause {

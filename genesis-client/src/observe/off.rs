@@ -41,6 +41,19 @@ pub struct Routed {
     pub lost: u64,
 }
 
+/// The value of an attribute of a [`span`](Connection::span) of the application's own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Attribute<'a> {
+    /// A text: masked and cut as configured.
+    Text(&'a str),
+    /// Yes or no.
+    Flag(bool),
+    /// A whole number.
+    Number(i64),
+    /// Any other number.
+    Decimal(f64),
+}
+
 /// One event being handled, from its first handler to its last.
 #[derive(Debug)]
 #[must_use = "the handling ends when this is dropped"]
@@ -99,6 +112,16 @@ impl Connection {
         Operation {}
     }
 
+    /// A span of the application's own, below the one that is current; it feeds no metric. Of a text
+    /// the secrets are masked, of an attribute with the name of one the value is, and the name of the
+    /// span, names of attributes and texts are cut at the limit of values (256 characters unless
+    /// configured otherwise). Of more than 64 attributes the rest is left out; of two with the same
+    /// name, the last counts.
+    #[inline]
+    pub fn span(&self, _name: &str, _attributes: &[(&str, Attribute<'_>)]) -> Operation {
+        Operation {}
+    }
+
     /// What the connection's own task tells.
     #[inline]
     pub fn reader(&self) -> Reader {
@@ -111,9 +134,23 @@ impl Connection {
         Processing {}
     }
 
-    /// A handler of the event did not do its work; `kind` is one of a closed set of words.
+    /// A handler of the event did not do its work; `kind` is one of a closed set of words, `stack`
+    /// the lines of the stack, from the innermost, or nothing. The span tells of the first that did
+    /// not.
     #[inline]
-    pub fn handler_failed(&self, _of: &Processing, _kind: &'static str, _error: &dyn Display) {}
+    pub fn handler_failed(
+        &self,
+        _of: &Processing,
+        _kind: &'static str,
+        _error: &dyn Display,
+        _stack: &str,
+    ) {
+    }
+
+    /// The span that is current has failed, although whoever began it is not told: that of a call
+    /// whose script failed. What is given is as with [`handler_failed`](Self::handler_failed).
+    #[inline]
+    pub fn current_failed(&self, _kind: &'static str, _error: &dyn Display, _stack: &str) {}
 
     /// Adds `count` to a counter. Values outside the closed set of a label count as `other`.
     #[inline]
@@ -159,6 +196,12 @@ impl Operation {
         future
     }
 
+    /// Calls `work` with the span of this operation as the current one: for log lines.
+    #[inline]
+    pub fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
     /// The value of the channel variable `traceparent` for a leg that is called now.
     #[inline]
     pub fn traceparent(&self) -> Option<String> {
@@ -176,6 +219,11 @@ impl Operation {
     /// It did not; `kind` is one of a closed set of words.
     #[inline]
     pub fn failed(self, _kind: &'static str, _error: &dyn Display) {}
+
+    /// As [`failed`](Self::failed), and where: the lines of the stack, from the innermost; none if
+    /// they are not known.
+    #[inline]
+    pub fn failed_at(self, _kind: &'static str, _error: &dyn Display, _stack: &str) {}
 }
 
 impl Reader {
@@ -218,6 +266,12 @@ impl Processing {
     #[inline]
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         future
+    }
+
+    /// Calls `work` with the span of the event as the current one: for log lines.
+    #[inline]
+    pub fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
+        work()
     }
 }
 

@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, We
 use std::time::Duration;
 
 use genesis_proto::{Command, Event};
-use opentelemetry::KeyValue;
 use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, KeyValue};
 
-use super::end;
+use super::end::{self, Failure};
 use super::level::Level;
 use super::operation::{Operation, Start};
+use super::own::{self, Attribute};
 use super::processing::Processing;
 use super::reader::Reader;
 use super::sight::Sight;
@@ -163,14 +164,11 @@ impl Connection {
     /// Any other operation, by the name of its span. `limit` is the configured deadline, if it has
     /// one. A name that is not in the [`vocabulary`](crate::vocabulary) is not observed.
     pub fn operation(&self, span: &'static str, limit: Option<Duration>) -> Operation {
-        if matches!(self.inner.side, Side::Nowhere) {
-            self.look_again(Sight::may_trace);
-        }
-        if !self.is_active() {
+        if !self.is_looked_at() {
             return Operation::none();
         }
         let Some(span) = spans::named(span) else {
-            // names may come from applications: genesis.span in Lua
+            debug_assert!(false, "{span} is not in the vocabulary");
             return Operation::none();
         };
         let mut start = Start::of(span);
@@ -180,6 +178,30 @@ impl Connection {
             operation.attributes(|| self.consumed());
         }
         operation
+    }
+
+    /// A span of the application's own, below the one that is current; it feeds no metric. Of a text
+    /// the secrets are masked, of an attribute with the name of one the value is, and the name of the
+    /// span, names of attributes and texts are cut at the limit of values (256 characters unless
+    /// configured otherwise). Of more than 64 attributes the rest is left out; of two with the same
+    /// name, the last counts.
+    pub fn span(&self, name: &str, attributes: &[(&str, Attribute<'_>)]) -> Operation {
+        if !self.is_looked_at() {
+            return Operation::none();
+        }
+        let mut start = Start::of(&spans::OF_THE_APPLICATION);
+        start.name = Some(self.telemetry().shown(name).into_owned());
+        let operation = Operation::begin(self, start);
+        operation.attributes(|| own::attributes(self.telemetry(), attributes));
+        operation
+    }
+
+    /// Whether somebody may listen; without a connection it is looked again.
+    fn is_looked_at(&self) -> bool {
+        if matches!(self.inner.side, Side::Nowhere) {
+            self.look_again(Sight::may_trace);
+        }
+        self.is_active()
     }
 
     /// Whose events a consumer handles.
@@ -216,14 +238,32 @@ impl Connection {
         }
     }
 
-    /// A handler of the event did not do its work; `kind` is one of a closed set of words. The span
-    /// tells of the first that did not.
-    pub fn handler_failed(&self, of: &Processing, kind: &'static str, error: &dyn Display) {
+    /// A handler of the event did not do its work; `kind` is one of a closed set of words, `stack`
+    /// the lines of the stack, from the innermost, or nothing. The span tells of the first that did
+    /// not.
+    pub fn handler_failed(
+        &self,
+        of: &Processing,
+        kind: &'static str,
+        error: &dyn Display,
+        stack: &str,
+    ) {
         if let Some(context) = of.context()
             && context.span().is_recording()
             && of.fails()
         {
-            end::tell_error(self.telemetry(), &context.span(), kind, error);
+            let failure = Failure { kind, error, stack };
+            end::tell_error(self.telemetry(), &context.span(), failure);
+        }
+    }
+
+    /// The span that is current has failed, although whoever began it is not told: that of a call
+    /// whose script failed. What is given is as with [`handler_failed`](Self::handler_failed).
+    pub fn current_failed(&self, kind: &'static str, error: &dyn Display, stack: &str) {
+        let context = Context::current();
+        if context.span().is_recording() {
+            let failure = Failure { kind, error, stack };
+            end::tell_error(self.telemetry(), &context.span(), failure);
         }
     }
 

@@ -14,13 +14,22 @@ use crate::vocabulary::operations::{Feed, When};
 use crate::vocabulary::spans::INBOUND_CONNECT;
 use crate::vocabulary::values;
 
+/// So many lines of a stack are shown, the innermost.
+const MAX_STACK: usize = 64;
+
+/// What is told of an error.
+#[derive(Clone, Copy)]
+pub(super) struct Failure<'a> {
+    pub(super) kind: &'static str,
+    pub(super) error: &'a dyn Display,
+    /// Lines from the innermost; may be empty.
+    pub(super) stack: &'a str,
+}
+
 /// What became of an operation.
 pub(super) enum Outcome<'a> {
     Succeeded,
-    Failed {
-        kind: &'static str,
-        error: &'a dyn Display,
-    },
+    Failed(Failure<'a>),
     /// Nobody waited for it any longer.
     Cancelled,
 }
@@ -29,7 +38,7 @@ impl Outcome<'_> {
     fn error(&self) -> Option<&'static str> {
         match self {
             Self::Succeeded => None,
-            Self::Failed { kind, .. } => Some(kind),
+            Self::Failed(failure) => Some(failure.kind),
             Self::Cancelled => Some("cancelled"),
         }
     }
@@ -46,22 +55,22 @@ impl Outcome<'_> {
 }
 
 /// Makes a span that of an error.
-pub(super) fn tell_error(
-    telemetry: &Telemetry,
-    span: &SpanRef<'_>,
-    kind: &'static str,
-    error: &dyn Display,
-) {
+pub(super) fn tell_error(telemetry: &Telemetry, span: &SpanRef<'_>, failure: Failure<'_>) {
+    let Failure { kind, error, stack } = failure;
     span.set_attribute(KeyValue::new("error.type", kind));
     let message = error.to_string();
     let message = telemetry.shown(&message).into_owned();
-    span.add_event(
-        "exception",
-        vec![
-            KeyValue::new("exception.type", kind),
-            KeyValue::new("exception.message", message.clone()),
-        ],
-    );
+    let mut attributes = vec![
+        KeyValue::new("exception.type", kind),
+        KeyValue::new("exception.message", message.clone()),
+    ];
+    if !stack.is_empty() {
+        // line by line: a secret in one takes nothing from the others
+        let lines = stack.lines().take(MAX_STACK);
+        let lines: Vec<_> = lines.map(|line| telemetry.shown(line)).collect();
+        attributes.push(KeyValue::new("exception.stacktrace", lines.join("\n")));
+    }
+    span.add_event("exception", attributes);
     span.set_status(Status::error(message));
 }
 
@@ -138,9 +147,7 @@ impl Under {
             return;
         };
         match outcome {
-            Outcome::Failed { error, .. } => {
-                tell_error(self.connection.telemetry(), span, kind, error);
-            }
+            Outcome::Failed(failure) => tell_error(self.connection.telemetry(), span, *failure),
             _ => span.set_attribute(KeyValue::new("error.type", kind)),
         }
     }

@@ -1,5 +1,6 @@
 //! An operation under way.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -13,7 +14,7 @@ use opentelemetry::trace::{FutureExt, Span as _, SpanBuilder, TraceContextExt};
 use opentelemetry::{Context, KeyValue, Value};
 
 use super::connection::Connection;
-use super::end::Outcome;
+use super::end::{Failure, Outcome};
 use super::sight::Sight;
 use crate::config::{Subject, Telemetry};
 use crate::secrets::MASK;
@@ -65,6 +66,8 @@ impl Under {
 /// How an operation begins.
 pub(super) struct Start {
     pub(super) span: &'static Span,
+    /// Instead of the name that the vocabulary has for it.
+    pub(super) name: Option<String>,
     pub(super) limit: Option<Duration>,
     /// Instead of what is current.
     pub(super) parent: Option<Context>,
@@ -100,6 +103,7 @@ impl Start {
     pub(super) fn of(span: &'static Span) -> Self {
         Self {
             span,
+            name: None,
             limit: None,
             parent: None,
             excluded: false,
@@ -121,7 +125,8 @@ impl Operation {
         let mut recording = false;
         if !start.excluded && sight.may_trace() {
             let parent = start.parent.unwrap_or_else(Context::current);
-            let builder = SpanBuilder::from_name(start.span.name).with_kind(start.span.kind.into());
+            let name = start.name.map_or(start.span.name.into(), Cow::Owned);
+            let builder = SpanBuilder::from_name(name).with_kind(start.span.kind.into());
             if let Some(span) = sight.span(builder, &parent) {
                 recording = span.is_recording();
                 context = Some(parent.with_span(span));
@@ -293,6 +298,12 @@ impl Operation {
         within(context, future)
     }
 
+    /// Calls `work` with the span of this operation as the current one: for log lines.
+    pub fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
+        let context = self.under.as_ref().and_then(|under| under.context.clone());
+        inside(context, work)
+    }
+
     /// The value of the channel variable `traceparent` for a leg that is called now.
     #[must_use]
     pub fn traceparent(&self) -> Option<String> {
@@ -330,9 +341,16 @@ impl Operation {
     }
 
     /// It did not; `kind` is one of a closed set of words.
-    pub fn failed(mut self, kind: &'static str, error: &dyn Display) {
+    pub fn failed(self, kind: &'static str, error: &dyn Display) {
+        self.failed_at(kind, error, "");
+    }
+
+    /// As [`failed`](Self::failed), and where: the lines of the stack, from the innermost; none if
+    /// they are not known.
+    pub fn failed_at(mut self, kind: &'static str, error: &dyn Display, stack: &str) {
         if let Some(under) = self.under.take() {
-            under.end(&Outcome::Failed { kind, error });
+            let failure = Failure { kind, error, stack };
+            under.end(&Outcome::Failed(failure));
         }
     }
 }
@@ -361,6 +379,12 @@ pub(super) fn within<F: Future>(
         Some(context) => Either::Left(future.with_context(context)),
         None => Either::Right(future),
     }
+}
+
+/// Calls `work` with `context` as the current one, or as it is.
+pub(super) fn inside<T>(context: Option<Context>, work: impl FnOnce() -> T) -> T {
+    let _current = context.map(Context::attach);
+    work()
 }
 
 impl fmt::Debug for Operation {

@@ -10,7 +10,7 @@ use metrics::Histogram;
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 
-use super::operation::within;
+use super::operation::{inside, within};
 use super::sight::Sight;
 use crate::metering::Labels;
 use crate::vocabulary::metrics::EVENT_PROCESSING_DURATION_SECONDS;
@@ -46,6 +46,11 @@ impl Processing {
     /// Runs a handler so that what is observed in it nests below the event.
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         within(self.context.clone(), future)
+    }
+
+    /// Calls `work` with the span of the event as the current one: for log lines.
+    pub fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
+        inside(self.context.clone(), work)
     }
 
     /// Whether a handler of it fails for the first time.

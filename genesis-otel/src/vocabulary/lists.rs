@@ -344,6 +344,7 @@ pub const ERRORS: &[&str] = &[
     "peer",
     "protocol",
     "refused",
+    "script",
     "timeout",
     "unknown_channel",
 ];

@@ -28,6 +28,7 @@ pub const ALSO: &[&str] = &[
     "error.type",
     "exception.type",
     "exception.message",
+    "exception.stacktrace",
 ];
 
 const fn span(name: &'static str, component: &'static str, description: &'static str) -> Span {

@@ -3,6 +3,9 @@
 use super::super::Kind;
 use super::{Span, span};
 
+/// What applications name themselves. It stands in no table: there is no end to such names.
+pub(crate) const OF_THE_APPLICATION: Span = span("", "", "");
+
 /// `inbound_connect`: connection to FreeSWITCH.
 pub const INBOUND_CONNECT: Span = span(
     "inbound_connect",
