@@ -22,7 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::api::Wanted;
 use crate::api::event::LuaEvent;
 use crate::app::{App, Kind};
-use crate::error::{Error, ErrorKind, HandlerError, Result};
+use crate::error::{Error, ErrorKind, Result, handler_error};
 use crate::io::{self, Local, shell};
 use crate::runtime::{Inner, Runtime, add};
 use crate::state::{Role, Setup, State, Trouble};
@@ -308,7 +308,7 @@ impl Sender {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(trouble)) => {
                     add(&runtime.counters.handlers_failed, 1);
-                    Err(HandlerError(trouble).into())
+                    Err(handler_error(trouble).into())
                 }
                 Err(_) => Err("the script has ended".into()),
             }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use genesis_client::observe::HandlerError;
+
 use crate::state::{Trouble, place_of};
 
 /// The result of what this crate does.
@@ -116,17 +118,6 @@ impl From<genesis_client::Error> for Error {
 }
 
 /// An error of a handler, as genesis-client's consumer is told of it.
-#[derive(Clone, Debug)]
-pub(crate) struct HandlerError(pub(crate) Trouble);
-
-impl fmt::Display for HandlerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
-        if !self.0.traceback.is_empty() {
-            write!(f, "\n{}", self.0.traceback)?;
-        }
-        Ok(())
-    }
+pub(crate) fn handler_error(trouble: Trouble) -> HandlerError {
+    HandlerError::new("script", trouble.message).with_stack(trouble.traceback)
 }
-
-impl std::error::Error for HandlerError {}

@@ -12,7 +12,6 @@ use tokio::time::timeout;
 
 use crate::api::LuaSession;
 use crate::app::{App, Kind, Live};
-use crate::error::HandlerError;
 use crate::io;
 use crate::modlua;
 use crate::runtime::{Inner, Runtime, add};
@@ -60,17 +59,14 @@ async fn handle(runtime: &Arc<Inner>, app: App, session: Session) {
         }
     };
     add(&runtime.counters.sessions, 1);
-    let operation = session.client().observe().operation("lua.script", None);
-    operation.text("lua.app", app.name());
     let session = Arc::new(session);
-    let ended = operation.run(run(runtime, &app, session.clone(), channel.clone()));
-    let ended = ended.await;
+    let ended = run(runtime, &app, session.clone(), channel.clone()).await;
     add(&runtime.counters.callbacks_failed, ended.callbacks_failed);
     let trouble = match ended.result {
         Err(trouble) if !is_the_end(&trouble, &channel) => trouble,
         _ => {
             add(&runtime.counters.succeeded, 1);
-            return operation.succeeded();
+            return;
         }
     };
     add(&runtime.counters.failed, 1);
@@ -82,7 +78,9 @@ async fn handle(runtime: &Arc<Inner>, app: App, session: Session) {
         "a script failed: {}",
         trouble.message
     );
-    operation.failed("script", &HandlerError(trouble));
+    // who serves the calls is not told of it
+    let observe = session.client().observe();
+    observe.current_failed("script", &trouble.message, &trouble.traceback);
     if let Some(cause) = &runtime.options.hangup_cause
         && !channel.is_over()
         && let Err(error) = channel.hangup(cause.clone()).await

@@ -22,8 +22,6 @@ pub(crate) struct Shared {
     pub(crate) balancer: Balancer,
     queues: Mutex<HashMap<Server, Arc<OnceCell<Queue>>>>,
     balancers: Mutex<HashMap<Server, Arc<OnceCell<Balancer>>>>,
-    /// Names of spans and attributes that scripts have made up.
-    pub(crate) words: Mutex<Vec<&'static str>>,
 }
 
 /// A Redis server and the prefix of the keys there. It has no `Debug`: passwords stand in URLs.
@@ -78,7 +76,6 @@ impl Shared {
             balancer: Arc::new(MemoryBalancer::new()),
             queues: Mutex::default(),
             balancers: Mutex::default(),
-            words: Mutex::default(),
         }
     }
 
@@ -103,23 +100,5 @@ impl Shared {
             Ok::<Balancer, genesis_ringgroup::Error>(Arc::new(balancer))
         });
         Ok(balancer.await?.clone())
-    }
-
-    /// A word that lasts as long as the process, as names of spans must. There are 1,000 at most.
-    pub(crate) fn word(&self, text: &str) -> Result<&'static str> {
-        const MOST: usize = 1_000;
-        let mut words = lock(&self.words);
-        if let Some(word) = words.iter().find(|word| **word == text) {
-            return Ok(word);
-        }
-        if words.len() >= MOST {
-            return Err(Failure::invalid(format!(
-                "genesis.span: more than {MOST} names of spans and attributes; put what differs from \
-                 call to call into the value of an attribute"
-            )));
-        }
-        let word: &'static str = Box::leak(text.to_owned().into_boxed_str());
-        words.push(word);
-        Ok(word)
     }
 }

@@ -1,11 +1,26 @@
 //! `genesis.span(name, attributes, function)`.
 
-use genesis_client::observe::Connection;
+use genesis_client::observe::Attribute;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use super::args::text_of;
 use super::object::context;
 use crate::state::trace::message_of;
+
+/// The value of an attribute.
+enum Given {
+    Text(String),
+    Other(Attribute<'static>),
+}
+
+impl Given {
+    fn as_attribute(&self) -> Attribute<'_> {
+        match self {
+            Self::Text(text) => Attribute::Text(text),
+            Self::Other(other) => *other,
+        }
+    }
+}
 
 /// Calls `function`, an `xpcall`, as a span of the trace, below the one that is current.
 pub(crate) async fn span(
@@ -13,37 +28,47 @@ pub(crate) async fn span(
     (name, attributes, function, arguments): (String, Option<Table>, Function, MultiValue),
 ) -> mlua::Result<MultiValue> {
     let context = context(&lua)?;
-    let shared = context.shared().clone();
-    let word = |text: &str| {
-        let word = shared.word(text);
-        word.map_err(|failure| mlua::Error::runtime(failure.to_string()))
-    };
-    let observe: Connection = context.observe();
-    let operation = observe.operation(word(&name)?, None);
-    for pair in attributes.iter().flat_map(Table::pairs::<String, Value>) {
-        let (key, value) = pair?;
-        let key = word(&key)?;
-        match &value {
-            Value::Boolean(flag) => operation.flag(key, *flag),
-            Value::Integer(number) if *number >= 0 => operation.number(key, number.unsigned_abs()),
-            value => match text_of(value) {
-                Some(text) => operation.text(key, &text),
-                None => {
-                    return Err(mlua::Error::runtime(format!(
-                        "genesis.span: attribute {key} must be a string, a number or a boolean"
-                    )));
-                }
-            },
-        }
-    }
+    let given = given(attributes.as_ref())?;
+    let given: Vec<(&str, Attribute<'_>)> = given
+        .iter()
+        .map(|(key, value)| (&**key, value.as_attribute()))
+        .collect();
+    let operation = context.observe().span(&name, &given);
     let done: mlua::Result<MultiValue> = operation.run(function.call_async(arguments)).await;
     match &done {
         Ok(values) if values.front() == Some(&Value::Boolean(true)) => operation.succeeded(),
         Ok(values) => {
-            let message = values.get(1).map(message_of);
-            operation.failed("script", &message.unwrap_or_default());
+            let message = values.get(1).map(message_of).unwrap_or_default();
+            let message = context.names().expand(&message);
+            let stack = context.stack_of(&message).unwrap_or_default();
+            operation.failed_at("script", &message, &stack);
         }
         Err(error) => operation.failed("script", error),
     }
     done
+}
+
+fn given(attributes: Option<&Table>) -> mlua::Result<Vec<(String, Given)>> {
+    let pairs = attributes
+        .into_iter()
+        .flat_map(Table::pairs::<String, Value>);
+    pairs
+        .map(|pair| {
+            let (key, value) = pair?;
+            let given = match &value {
+                Value::Boolean(flag) => Given::Other(Attribute::Flag(*flag)),
+                Value::Integer(number) => Given::Other(Attribute::Number(*number)),
+                Value::Number(number) => Given::Other(Attribute::Decimal(*number)),
+                value => match text_of(value) {
+                    Some(text) => Given::Text(text),
+                    None => {
+                        return Err(mlua::Error::runtime(format!(
+                            "genesis.span: attribute {key} must be a string, a number or a boolean"
+                        )));
+                    }
+                },
+            };
+            Ok((key, given))
+        })
+        .collect()
 }

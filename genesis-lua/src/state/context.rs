@@ -295,6 +295,13 @@ impl Context {
             .replace(Some((trouble.message, trouble.traceback)));
     }
 
+    /// The stack of an error that passes through now, with this text.
+    pub(crate) fn stack_of(&self, text: &str) -> Option<String> {
+        let noted = self.noted.borrow();
+        let noted = noted.as_ref().filter(|(noted, _)| noted == text);
+        noted.map(|(_, stack)| stack.clone())
+    }
+
     /// What a function that ran gave: what it returned, or its error.
     pub(super) fn outcome(
         &self,
