@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use genesis_otel::init::{Prometheus, Setup};
 use genesis_otel::vocabulary::{Instrument, metrics as vocabulary};
 
-use crate::support::{Peer, Script, end, finish, genesis, plain_event, signal};
+use crate::support::{Peer, Script, finish, genesis, plain_event, signal};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -194,21 +194,38 @@ fn what_is_no_port_or_no_exporter_is_told_by_name() {
 }
 
 #[test]
-fn lesson_42_the_collectors_headers_are_not_printed() {
-    let peer = beating();
-    for level in ["TRACE", "INFO"] {
-        let mut command = genesis(&["--loglevel", level, "api", "--port", &peer.port, "status"]);
-        command
-            .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-            .env("OTEL_EXPORTER_OTLP_HEADERS", "authorization=s3cret");
-        let done = end(command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap());
-        assert!(!done.stderr.contains("s3cret"), "{done:?}");
-        if level == "TRACE" {
-            assert_eq!(done.code, 0, "{done:?}");
+fn lesson_42_nothing_secret_of_a_collector_is_printed() {
+    const BOTH: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=s3cret");
+    let refused = |problem: &'static str| (2, problem);
+    let goes_on = (0, "http://127.0.0.1:1 does not take");
+    for (name, value, (code, text)) in [
+        (BOTH, "http://127.0.0.1:1", goes_on),
+        (BOTH, "http://127.0.0.1:1/s3cret", goes_on),
+        (BOTH, "http://c:1/?api-key=s3cret", refused("a query")),
+        (BOTH, "http://u:s3cret@c:1", refused("a password")),
+        (BOTH, "http//c:1/s3cret", refused("it is no endpoint")),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "http://c:1/v1/traces?s3cret",
+            refused("a query"),
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+            "http://c:1/v1/metrics#s3cret",
+            refused("a fragment"),
+        ),
+    ] {
+        for more in [&["--loglevel", "TRACE"][..], &["--json"]] {
+            let peer = beating();
+            let mut command = genesis(more);
+            command.args(["api", "--port", &peer.port, "status"]);
+            command.env(name, value).env(headers.0, headers.1);
+            let done = finish(command, b"");
+            assert_eq!(done.code, code, "{done:?}");
+            assert!(done.stderr.contains(text), "{text}: {done:?}");
+            assert!(!done.stderr.contains("s3cret"), "{done:?}");
+            assert!(!done.stdout.contains("s3cret"), "{done:?}");
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue};
 use opentelemetry_sdk::trace::Sampler;
 
 use super::Error;
+use super::endpoint::Endpoint;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -33,8 +34,7 @@ pub(super) enum Destination {
 #[derive(Clone)]
 pub(super) struct Otlp {
     pub(super) protocol: Protocol,
-    /// With the path of the signal, if the protocol is HTTP.
-    pub(super) endpoint: Uri,
+    pub(super) endpoint: Endpoint,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// Of one export.
     pub(super) timeout: Duration,
@@ -59,20 +59,20 @@ pub(super) enum Protocol {
 }
 
 #[derive(Clone, Copy)]
-enum Signal {
+pub(super) enum Signal {
     Traces,
     Metrics,
 }
 
 impl Signal {
-    fn in_names(self) -> &'static str {
+    pub(super) fn in_names(self) -> &'static str {
         match self {
             Self::Traces => "TRACES",
             Self::Metrics => "METRICS",
         }
     }
 
-    fn path(self) -> &'static str {
+    pub(super) fn path(self) -> &'static str {
         match self {
             Self::Traces => "/v1/traces",
             Self::Metrics => "/v1/metrics",
@@ -81,7 +81,7 @@ impl Signal {
 }
 
 /// The variables; one that is empty counts as unset.
-struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
+pub(super) struct Variables<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
 
 impl Variables<'_> {
     fn get(&self, name: &str) -> Option<String> {
@@ -91,7 +91,7 @@ impl Variables<'_> {
     }
 
     /// `OTEL_EXPORTER_OTLP_TRACES_X`, else `OTEL_EXPORTER_OTLP_X`, with the name of the one found.
-    fn otlp(&self, signal: Signal, what: &str) -> Option<(String, String)> {
+    pub(super) fn otlp(&self, signal: Signal, what: &str) -> Option<(String, String)> {
         let own = format!("OTEL_EXPORTER_OTLP_{}_{what}", signal.in_names());
         let common = format!("OTEL_EXPORTER_OTLP_{what}");
         [own, common]
@@ -307,7 +307,7 @@ fn otlp(variables: &Variables<'_>, signal: Signal) -> Result<Otlp, Error> {
     };
     Ok(Otlp {
         protocol,
-        endpoint: endpoint(variables, signal, protocol)?,
+        endpoint: Endpoint::read(variables, signal, protocol)?,
         headers,
         timeout,
     })
@@ -330,52 +330,6 @@ fn headers(text: &str) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         .into_iter()
         .map(header)
         .collect()
-}
-
-fn endpoint(variables: &Variables<'_>, signal: Signal, protocol: Protocol) -> Result<Uri, Error> {
-    let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.in_names());
-    let (name, text) = variables.otlp(signal, "ENDPOINT").unwrap_or_else(|| {
-        let port = match protocol {
-            Protocol::Grpc => 4317,
-            Protocol::Http => 4318,
-        };
-        let text = format!("http://localhost:{port}");
-        ("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), text)
-    });
-    let wrong = |problem: String| Error::environment(&*name, problem);
-    if text.contains('@') {
-        // not shown: it may be a password
-        return Err(wrong(
-            "a user or a password in the URL is not supported; give credentials in \
-             OTEL_EXPORTER_OTLP_HEADERS"
-                .to_owned(),
-        ));
-    }
-    let example = match protocol {
-        Protocol::Grpc => "http://localhost:4317",
-        Protocol::Http => "http://localhost:4318",
-    };
-    let unusable = || {
-        wrong(format!(
-            "{text:?} is no endpoint; write a URL such as {example}"
-        ))
-    };
-    // the path of the signal is added to what is meant for both, and only to that
-    let whole = match protocol {
-        Protocol::Http if name != own => {
-            format!("{}{}", text.trim_end_matches('/'), signal.path())
-        }
-        _ => text.clone(),
-    };
-    let uri: Uri = whole.parse().map_err(|_| unusable())?;
-    match uri.scheme_str() {
-        Some("http") if uri.host().is_some_and(|host| !host.is_empty()) => Ok(uri),
-        Some("https") => Err(wrong(format!(
-            "{text:?} asks for TLS, which this build has not; write http:// and let a collector \
-             on this machine encrypt"
-        ))),
-        _ => Err(unusable()),
-    }
 }
 
 #[cfg(test)]
@@ -411,8 +365,11 @@ mod tests {
         ])
         .unwrap();
         let (traces, metrics) = (otlp_of(&environment.traces), otlp_of(&environment.metrics));
-        assert_eq!(traces.endpoint, "http://collector:4318/base/v1/traces");
-        assert_eq!(metrics.endpoint, "http://other:1/m");
+        assert_eq!(
+            traces.endpoint.whole(),
+            "http://collector:4318/base/v1/traces"
+        );
+        assert_eq!(metrics.endpoint.whole(), "http://other:1/m");
         assert_eq!(traces.protocol, Protocol::Http);
         assert_eq!(traces.timeout, Duration::from_secs(10));
     }
@@ -426,7 +383,7 @@ mod tests {
         ])
         .unwrap();
         let traces = otlp_of(&environment.traces);
-        assert_eq!(traces.endpoint, "http://localhost:4317");
+        assert_eq!(traces.endpoint.to_string(), "http://localhost:4317");
         assert_eq!(traces.timeout, Duration::from_millis(250));
         assert!(environment.metrics.is_empty());
     }
@@ -557,9 +514,6 @@ mod tests {
             assert!(error.starts_with("OTEL_EXPORTER_OTLP_HEADERS: "), "{error}");
             assert!(!error.contains("s3cret"), "{error}");
         }
-        let url = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:s3cret@c:1");
-        let error = read(&[url]).unwrap_err().to_string();
-        assert!(!error.contains("s3cret"), "{error}");
         let good = (
             "OTEL_EXPORTER_OTLP_HEADERS",
             "authorization=Bearer%20s3cret",

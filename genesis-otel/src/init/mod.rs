@@ -40,6 +40,7 @@
 mod both;
 mod bridge;
 mod buckets;
+mod endpoint;
 mod environment;
 mod error;
 mod guard;

@@ -70,7 +70,7 @@ pub(super) fn spans(
     let made = engine.entered(|| match otlp.protocol {
         Protocol::Grpc => SpanExporter::builder()
             .with_tonic()
-            .with_endpoint(otlp.endpoint.to_string())
+            .with_endpoint(otlp.endpoint.whole())
             .with_timeout(otlp.timeout)
             .with_metadata(metadata(otlp))
             .with_retry_policy(retries())
@@ -78,13 +78,18 @@ pub(super) fn spans(
         Protocol::Http => SpanExporter::builder()
             .with_http()
             .with_http_client(HyperClient::with_default_connector(otlp.timeout, None))
-            .with_endpoint(otlp.endpoint.to_string())
+            .with_endpoint(otlp.endpoint.whole())
             .with_timeout(otlp.timeout)
             .with_headers(texts(otlp))
             .with_retry_policy(retries())
             .build(),
     });
-    Ok(Watched::new("spans", made.map_err(cannot)?, otlp, engine))
+    Ok(Watched::new(
+        "spans",
+        made.map_err(|error| cannot(otlp, &error))?,
+        otlp,
+        engine,
+    ))
 }
 
 /// The exporter of metrics.
@@ -95,7 +100,7 @@ pub(super) fn metrics(
     let made = engine.entered(|| match otlp.protocol {
         Protocol::Grpc => MetricExporter::builder()
             .with_tonic()
-            .with_endpoint(otlp.endpoint.to_string())
+            .with_endpoint(otlp.endpoint.whole())
             .with_timeout(otlp.timeout)
             .with_metadata(metadata(otlp))
             .with_retry_policy(retries())
@@ -103,17 +108,24 @@ pub(super) fn metrics(
         Protocol::Http => MetricExporter::builder()
             .with_http()
             .with_http_client(HyperClient::with_default_connector(otlp.timeout, None))
-            .with_endpoint(otlp.endpoint.to_string())
+            .with_endpoint(otlp.endpoint.whole())
             .with_timeout(otlp.timeout)
             .with_headers(texts(otlp))
             .with_retry_policy(retries())
             .build(),
     });
-    Ok(Watched::new("metrics", made.map_err(cannot)?, otlp, engine))
+    Ok(Watched::new(
+        "metrics",
+        made.map_err(|error| cannot(otlp, &error))?,
+        otlp,
+        engine,
+    ))
 }
 
-fn cannot(error: opentelemetry_otlp::ExporterBuildError) -> Error {
-    Error::Exporter(error.to_string())
+fn cannot(otlp: &Otlp, error: &opentelemetry_otlp::ExporterBuildError) -> Error {
+    // some of its texts name the endpoint
+    let (whole, shown) = (otlp.endpoint.whole(), otlp.endpoint.to_string());
+    Error::Exporter(error.to_string().replace(&whole, &shown))
 }
 
 fn retries() -> RetryPolicy {
