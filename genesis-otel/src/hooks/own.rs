@@ -44,7 +44,6 @@ fn show(telemetry: &Telemetry, name: &str, value: Attribute<'_>) -> Value {
         return MASK.into();
     }
     match value {
-        Attribute::Text(digit) if name == "dtmf.digit" => telemetry.digit(digit).to_owned().into(),
         Attribute::Text(text) => telemetry.shown(text).into_owned().into(),
         Attribute::Flag(flag) => flag.into(),
         Attribute::Number(number) => number.into(),

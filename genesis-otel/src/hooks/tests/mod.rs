@@ -3,6 +3,7 @@
 mod bounds;
 mod connections;
 mod operations;
+mod own;
 mod readers;
 mod traces;
 
