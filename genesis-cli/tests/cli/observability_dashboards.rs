@@ -131,6 +131,11 @@ fn the_dashboard_shows_every_metric_and_none_that_there_is_not() {
             assert_eq!(target["datasource"]["uid"], "${datasource}", "{title}");
             let expression = target["expr"].as_str().unwrap();
             let names = check(expression, target["legendFormat"].as_str().unwrap());
+            assert!(
+                !names.contains("genesis_channel_hangup_causes_total")
+                    || expression.contains("error=\"\""),
+                "{title} counts hangups that failed, which have an error"
+            );
             assert!(!names.is_empty(), "{title}: {expression}");
             shown.extend(names);
         }
