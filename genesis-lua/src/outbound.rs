@@ -181,27 +181,69 @@ async fn script(setup: Setup, kind: Kind, session: Arc<Session>, channel: Channe
     };
     // what has begun, and what is to be said at the hangup
     let rest = async {
+        let ends = hangup_is_under_way(&state, &result, &channel).await;
+        let mut hooks = state.context.hooks();
         loop {
-            let hooks = if channel.is_over() {
-                state.context.hooks()
-            } else {
-                0
-            };
-            if under_way.is_empty() && hooks == 0 {
-                return;
+            let ends = ends || state.context.is_ending() || is_over(&channel);
+            if under_way.is_empty() && !(ends && *hooks.borrow_and_update() > 0) {
+                break;
             }
             tokio::select! {
                 biased;
                 callback = state.called_back() => under_way.push(state.call_back(callback)),
                 Some(()) = under_way.next() => {}
+                Ok(()) = hooks.changed() => {}
             }
+        }
+        if ends {
+            // that the connection is lost is an end, too
+            let _ = channel.ended_with().await;
         }
     };
     if timeout(LAST_WORDS, rest).await.is_err() {
-        tracing::warn!(target: "genesis_lua", "handlers of a script that has ended took too long");
+        let unique_id = channel.uuid();
+        match is_over(&channel) {
+            true => tracing::warn!(
+                target: "genesis_lua", unique_id,
+                "handlers of a script that has ended took longer than {LAST_WORDS:?}"
+            ),
+            false => tracing::warn!(
+                target: "genesis_lua", unique_id,
+                "the switch has not told the end of a call {LAST_WORDS:?} after its hangup; \
+                 its hangup handlers do not run"
+            ),
+        }
     }
     Ended {
         result,
         callbacks_failed: state.context.failures(),
     }
 }
+
+fn is_over(channel: &Channel) -> bool {
+    channel.is_over() || channel.client().close_reason().is_some()
+}
+
+/// The switch no longer knows the call, and has not told its end yet.
+async fn hangup_is_under_way(
+    state: &State,
+    result: &Result<(), Trouble>,
+    channel: &Channel,
+) -> bool {
+    let failure = result.as_ref().err();
+    let failure = failure.and_then(|trouble| trouble.failure.as_ref());
+    // it may be another channel that is not known
+    if is_over(channel) || failure.is_none_or(|failure| failure.kind != "unknown_channel") {
+        return false;
+    }
+    let client = channel.client().clone();
+    let line = format!("uuid_exists {}", channel.uuid());
+    let exists = state.context.remote().run(async move {
+        let reply = client.api(&line).await;
+        reply.is_ok_and(|reply| reply.text() == "false")
+    });
+    exists.await.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests;

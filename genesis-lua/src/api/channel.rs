@@ -1,5 +1,6 @@
 //! `channel`: one leg of a call.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use genesis_channel::{BridgeTo, BroadcastLeg, Channel, Condition, Transfer, TransferLeg};
@@ -92,12 +93,16 @@ fn park(_: &Lua, _: &Context, mut args: Args) -> Begun {
     })
 }
 
-fn hangup(_: &Lua, _: &Context, mut args: Args) -> Begun {
+fn hangup(_: &Lua, context: &Context, mut args: Args) -> Begun {
     let channel = this(&mut args)?;
     let cause = args.optional_text("the hangup cause")?;
     let cause = cause.as_deref().map(cause_of).transpose()?;
+    let ending = context.ending(channel.uuid());
     work(async move {
         channel.hangup(cause).await?;
+        if let Some(ending) = ending {
+            ending.store(true, Ordering::Relaxed);
+        }
         Ok(done())
     })
 }

@@ -74,9 +74,9 @@ impl Failure {
         .into()
     }
 
-    /// The call that the script is for has hung up.
+    /// The channel has hung up; `unknown_channel` says it before the switch has told of the hangup.
     pub(crate) fn is_hung_up(&self) -> bool {
-        self.kind == "hung_up"
+        matches!(self.kind, "hung_up" | "unknown_channel")
     }
 
     pub(crate) fn is_disconnected(&self) -> bool {

@@ -3,11 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use genesis_client::Client;
 use genesis_client::observe::{Connection, Telemetry};
 use mlua::{Function, Lua, MultiValue, Value};
+use tokio::sync::watch;
 
 use super::callbacks::{Callbacks, Caller, Sender, callbacks};
 use super::clock::Clock;
@@ -57,7 +58,9 @@ pub(crate) struct Context {
     next: Cell<u64>,
     sender: Sender,
     /// Hangup handlers that have not run yet.
-    hooks: Arc<AtomicUsize>,
+    hooks: Arc<watch::Sender<usize>>,
+    /// The script has hung its own call up.
+    ending: Arc<AtomicBool>,
     own: RefCell<Option<String>>,
     /// An error that passes through a span: its text, and the stack where it began.
     noted: RefCell<Option<(String, String)>>,
@@ -68,12 +71,12 @@ pub(crate) struct Context {
 
 /// Says that a hangup handler is to run; dropped when it has.
 #[derive(Debug)]
-pub(crate) struct Hooked(Option<Arc<AtomicUsize>>);
+pub(crate) struct Hooked(Option<Arc<watch::Sender<usize>>>);
 
 impl Drop for Hooked {
     fn drop(&mut self) {
         if let Some(hooks) = &self.0 {
-            hooks.fetch_sub(1, Ordering::Relaxed);
+            hooks.send_modify(|count| *count -= 1);
         }
     }
 }
@@ -96,6 +99,7 @@ impl Context {
             next: Cell::new(0),
             sender,
             hooks: Arc::default(),
+            ending: Arc::default(),
             own: RefCell::default(),
             noted: RefCell::default(),
             is_script: Cell::new(false),
@@ -181,12 +185,23 @@ impl Context {
         if self.own.borrow().as_deref() != Some(uuid) {
             return Hooked(None);
         }
-        self.hooks.fetch_add(1, Ordering::Relaxed);
+        self.hooks.send_modify(|count| *count += 1);
         Hooked(Some(self.hooks.clone()))
     }
 
-    pub(crate) fn hooks(&self) -> usize {
-        self.hooks.load(Ordering::Relaxed)
+    /// How many of them have not run yet.
+    pub(crate) fn hooks(&self) -> watch::Receiver<usize> {
+        self.hooks.subscribe()
+    }
+
+    /// Where to say that this channel is hung up, if it is the call that the state is for.
+    pub(crate) fn ending(&self, uuid: &str) -> Option<Arc<AtomicBool>> {
+        let is_own = self.own.borrow().as_deref() == Some(uuid);
+        is_own.then(|| self.ending.clone())
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
     }
 }
 
