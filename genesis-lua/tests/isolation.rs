@@ -258,6 +258,26 @@ async fn a_failed_script_ends_its_call_with_the_configured_cause() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_defines_no_handler_this_time_fails_the_call() {
+    // whoever looks at the file first allows it more than the call has
+    let source = "if pcall(string.rep, 'x', 4 << 20) then
+        genesis.outbound(function(session) session.channel:answer() end)
+      end";
+    let mut options = options();
+    options.memory = 2 << 20;
+    let stage = Stage::with(source, options).await;
+    let line = stage.fails().await;
+    let full = stage.path.canonicalize().unwrap();
+    let full = full.display();
+    let expected = format!("a script failed: {full}: this time it defines no handler for the call");
+    assert!(line.text.starts_with(&expected), "{line:#?}");
+    stage
+        .event("CHANNEL_HANGUP", "Hangup-Cause", "NORMAL_TEMPORARY_FAILURE")
+        .await;
+    assert_eq!(stage.runtime.stats().failed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_script_that_goes_on_after_its_call_is_stopped() {
     let mut options = options();
     options.grace = Duration::from_millis(50);

@@ -236,10 +236,19 @@ impl Context {
         Ok(())
     }
 
-    pub(super) fn take_outbound(&self) -> Option<Function> {
+    /// The handler of a call, once the file has run.
+    pub(super) fn take_outbound(&self) -> mlua::Result<Option<Function>> {
         let mut defined = self.defined.borrow_mut();
         defined.closed = true;
-        defined.outbound.take()
+        let function = defined.outbound.take();
+        if function.is_none() && self.role == Role::Outbound {
+            return Err(mlua::Error::runtime(format!(
+                "{}: this time it defines no handler for the call: genesis.outbound(function(session) … \
+                 end) was not called; call it whenever the file runs, which is once per call",
+                self.code.main_path().display()
+            )));
+        }
+        Ok(function)
     }
 
     /// The handlers, once the file has run.

@@ -123,7 +123,7 @@ impl State {
             let context = self.context.clone();
             let take = self
                 .lua
-                .create_function(move |_, ()| Ok(context.take_outbound()))?;
+                .create_function(move |_, ()| context.take_outbound())?;
             let mut arguments = session.into_lua_multi(&self.lua)?;
             arguments.push_front(Value::Function(take));
             arguments.push_front(Value::Function(chunk));
