@@ -229,20 +229,17 @@ async fn handle(digits: Arc<Digits>, mut stream: DigitStream) {
         let mut panicked = false;
         for handler in handlers {
             let digit = digit.clone();
-            // a handler that panics costs its own digit only
-            let made = std::panic::catch_unwind(AssertUnwindSafe(|| handler(digit)));
-            let done = match made {
-                Ok(handling) => {
-                    let handling = observed.run(AssertUnwindSafe(handling).catch_unwind());
-                    handling.await.is_ok()
-                }
-                Err(_) => false,
-            };
+            // a handler that panics costs its own digit only; it is called inside, so that what it
+            // does before its first await is below the digit too
+            let handling = AssertUnwindSafe(async move { handler(digit).await }).catch_unwind();
+            let done = observed.run(handling).await.is_ok();
             panicked |= !done;
             if !done {
-                tracing::error!(
-                    "a handler of digits panicked; the next digit is handled all the same"
-                );
+                observed.inside(|| {
+                    tracing::error!(
+                        "a handler of digits panicked; the next digit is handled all the same"
+                    );
+                });
             }
         }
         match panicked {

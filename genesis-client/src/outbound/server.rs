@@ -335,11 +335,11 @@ async fn serve_one<H, F, E>(
     match task.join_next().await {
         Some(Ok(Err(error))) => {
             let error = error.into();
-            tracing::warn!(%error, %uuid, "the handler of a call failed");
+            observed.inside(|| tracing::warn!(%error, %uuid, "the handler of a call failed"));
             observed.failed("error", &error);
         }
         Some(Err(error)) if error.is_panic() => {
-            tracing::error!(%uuid, "the handler of a call panicked");
+            observed.inside(|| tracing::error!(%uuid, "the handler of a call panicked"));
             observed.failed("panic", &"the handler panicked");
         }
         _ => observed.succeeded(),

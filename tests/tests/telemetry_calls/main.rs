@@ -7,6 +7,7 @@
 mod bounds;
 mod contract;
 mod late;
+mod logs;
 mod nesting;
 mod observers;
 mod one_trace;
