@@ -164,16 +164,32 @@ async fn a_memory_hog_is_stopped() {
     let mut options = Options::default();
     options.threads = 1;
     options.memory = 2 << 20;
+    let expected = "not enough memory: a script's values may take 2097152 bytes";
     for body in [
         "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end",
         "local s = 'x' while true do s = s .. s end",
         "local s = ('x'):rep(100) while true do s = s:gsub('x', 'xxxx') end",
-        "('x'):rep(3 << 19):upper():reverse():byte(1, -1)",
+        "local t = {} while true do t[#t + 1] = {} end",
+        "local t = {} while true do t = { t, t, t, t, t, t, t, t } end",
+        "local s = ('x'):rep(1 << 19) s = s:rep(5)",
+        "local s = ('x'):rep(1 << 20)",
+        "coroutine.wrap(function() local t = {} while true do t[#t + 1] = {} end end)()",
+        "local function hog() local t = {} while true do t[#t + 1] = {} end end
+          hog()",
+        "genesis.sleep(0.001) local t = {} for i = 1, 1e7 do t['x' .. i] = i end",
     ] {
-        ends_itself_with(body, "", options.clone()).await;
+        let line = ends_itself_with(body, expected, options.clone()).await;
+        let place = format!(
+            ".lua:9: {}",
+            if body.contains("rep(5)") {
+                "'rep'"
+            } else {
+                "not"
+            }
+        );
+        assert!(line.text.contains(&place), "{body}: {line:#?}");
+        assert!(line.traceback.contains(".lua:9: in "), "{body}: {line:#?}");
     }
-    let body = "local t = {} while true do t[#t + 1] = {} end";
-    ends_itself_with(body, "not enough memory", options).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

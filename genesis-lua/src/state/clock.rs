@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use mlua::{Error, HookTriggers, Lua, Result, VmState};
 
+use super::memory::Memory;
 use super::trace::place_in;
 
 /// How many instructions pass between two looks at the clock: about a microsecond, of which the
@@ -26,16 +27,23 @@ struct Inner {
     expired: Cell<bool>,
     /// Where it was when the time was up.
     place: RefCell<Option<String>>,
+    memory: Memory,
 }
 
 impl Clock {
-    pub(crate) fn new(limit: Duration) -> Self {
+    /// `memory`: what the values of the state may take.
+    pub(crate) fn new(limit: Duration, memory: usize) -> Self {
         Self(Rc::new(Inner {
             limit,
             started: Cell::new(None),
             expired: Cell::new(false),
             place: RefCell::new(None),
+            memory: Memory::new(memory),
         }))
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.0.memory
     }
 
     /// The script goes on after a pause.
@@ -111,6 +119,7 @@ impl Clock {
                 if every == 1 {
                     clock.hook(lua, INSTRUCTIONS)?;
                 }
+                clock.0.memory.look(lua, 0);
                 return Ok(VmState::Continue);
             };
             clock.locate(lua);
@@ -146,6 +155,7 @@ impl<F: Future + Unpin> Future for Timed<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.clock.begin();
+        self.clock.memory().forget();
         let polled = match &mut self.work {
             Some(work) => Pin::new(work).poll(context),
             None => Poll::Pending,

@@ -49,7 +49,6 @@ pub(crate) struct Context {
     shared: Arc<Shared>,
     role: Role,
     client: Option<Client>,
-    memory: usize,
     /// The closures of methods, by number.
     pub(crate) methods: RefCell<HashMap<u16, Function>>,
     method: RefCell<Option<Function>>,
@@ -91,7 +90,6 @@ impl Context {
             shared: setup.shared,
             role: setup.role,
             client: setup.client,
-            memory: setup.limits.memory,
             methods: RefCell::default(),
             method: RefCell::default(),
             defined: RefCell::default(),
@@ -365,17 +363,25 @@ impl Context {
         })
     }
 
-    /// Lua cannot tell where it was when its memory was full.
+    /// What has no stack of its own: the place of a lack of memory is where the values grew last.
     fn without_stack(&self, message: &str) -> Trouble {
         let message = self.names().expand(message);
         if message != "not enough memory" {
             return Trouble::text(message);
         }
-        let path = self.code.main_path().display();
-        Trouble::text(format!(
-            "{path}: not enough memory: a script's values may take {} bytes",
-            self.memory
-        ))
+        let memory = self.clock.memory();
+        let limit = memory.limit();
+        let text = |place: &str| {
+            format!("{place}: not enough memory: a script's values may take {limit} bytes")
+        };
+        let Some((place, stack)) = memory.place() else {
+            return Trouble::text(text(&self.code.main_path().display().to_string()));
+        };
+        Trouble {
+            message: text(&self.names().expand(&place)),
+            traceback: self.names().expand(&trace::tidy(&stack)),
+            failure: None,
+        }
     }
 
     /// Logs an error that ends nothing but the handler it was in.

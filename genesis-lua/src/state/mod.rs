@@ -4,6 +4,7 @@ mod callbacks;
 mod clock;
 mod context;
 mod matcher;
+mod memory;
 mod names;
 mod patterns;
 mod sandbox;
@@ -80,8 +81,8 @@ impl State {
             | StdLib::OS;
         let options = LuaOptions::new().thread_pool_size(setup.threads);
         let lua = Lua::new_with(libraries, options)?;
-        let clock = Clock::new(setup.limits.computing);
         let memory = setup.limits.memory;
+        let clock = Clock::new(setup.limits.computing, memory);
         let (context, callbacks) = Context::new(setup, clock.clone());
         let context = Rc::new(context);
         lua.set_app_data(context.clone());
@@ -179,6 +180,12 @@ fn prepare(
         sandbox::guard(lua, &of_guard, memory, arguments)
     };
     native.raw_set("guard", lua.create_function(guard)?)?;
+    let of_collector = clock.clone();
+    let collected = move |lua: &Lua, ()| {
+        of_collector.memory().look(lua, 0);
+        Ok(())
+    };
+    native.raw_set("collected", lua.create_function(collected)?)?;
     let absent = |lua: &Lua, library: String| sandbox::absent(lua, &library);
     native.raw_set("absent", lua.create_function(absent)?)?;
     let of_module = context.clone();

@@ -189,7 +189,9 @@ fn gsub(
             count += 1;
             replace(lua, &matcher, subject, (at, end), &replacement, &mut built)?;
             if built.len() > memory {
-                return Err(Error::runtime("not enough memory"));
+                return Err(Error::runtime(format!(
+                    "not enough memory: a script's values may take {memory} bytes"
+                )));
             }
             at = end;
             last = Some(end);
@@ -339,7 +341,7 @@ mod tests {
 
     fn bounded() -> Lua {
         let lua = Lua::new();
-        install(&lua, &Clock::new(Duration::from_secs(60)), 1 << 24).unwrap();
+        install(&lua, &Clock::new(Duration::from_secs(60), 1 << 24), 1 << 24).unwrap();
         lua
     }
 

@@ -37,9 +37,15 @@ do
   end
 end
 
--- A finalizer runs while nothing looks at the clock.
+-- A finalizer runs while nothing looks at the clock. The only one tells that there was a collection.
 do
-  local raw_setmetatable = setmetatable
+  local raw_setmetatable, collected = setmetatable, native.collected
+  local watch = {}
+  function watch.__gc()
+    raw_setmetatable({}, watch)
+    collected()
+  end
+  watch.__gc()
   function setmetatable(t, meta)
     if type(meta) == "table" and rawget(meta, "__gc") ~= nil then
       error("__gc is not available: nothing could stop a finalizer that does not end; use __close", 2)

@@ -131,7 +131,16 @@ pub(super) fn guard(
             (Some(first), Some(last)) => last.saturating_sub(first) > most,
             _ => false,
         },
-        "rep" => number(1).is_some_and(|count| count > most),
+        "rep" => {
+            let text = arguments.first().and_then(Value::as_string);
+            let length = text.map_or(0, |text| text.as_bytes().len()).max(1);
+            let length = Integer::try_from(length).unwrap_or(Integer::MAX);
+            let whole = number(1).unwrap_or(0).max(0).saturating_mul(length);
+            clock
+                .memory()
+                .look(lua, usize::try_from(whole).unwrap_or(usize::MAX));
+            whole > most
+        }
         _ => match arguments.first() {
             Some(Value::Table(table)) => pretends(table, most)?,
             _ => false,
@@ -139,7 +148,8 @@ pub(super) fn guard(
     };
     if too_long {
         return Err(Error::runtime(format!(
-            "'{name}' of more than {most} elements: more than the memory of the script"
+            "'{name}' of more than {most} elements: not enough memory: a script's values may take \
+             {most} bytes"
         )));
     }
     Ok(())
