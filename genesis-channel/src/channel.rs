@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use genesis_client::observe::Operation;
 use genesis_client::{Client, EventStream, Session, Subscription};
 use genesis_proto::name::{AnswerState, CallState, ChannelState};
 use genesis_proto::{Event, EventName, HangupCause};
 use tokio::time::Instant;
 
 use crate::control::needs_full;
-use crate::control::observed::ended;
+use crate::control::observed::{counted, ended};
 use crate::error::{Error, Result};
 use crate::follow::{self, Begun, Condition, Following, State, Tracked, What};
 
@@ -129,6 +130,10 @@ impl Channel {
     ///
     /// Safe.
     pub async fn attach(client: &Client, uuid: &str) -> Result<Self> {
+        counted(client, "channel.attach", Self::attached(client, uuid)).await
+    }
+
+    async fn attached(client: &Client, uuid: &str) -> Result<Self> {
         needs_full(client, "attach")?;
         // before the state is read, so that nothing is missed in between
         let following = follow::follow(client, uuid).await?;
@@ -415,14 +420,7 @@ impl Channel {
         }
         observed.seconds("wait.timeout", deadline);
         let result = observed.run(self.wait_for(condition, deadline)).await;
-        observed.text(
-            "wait.result",
-            match &result {
-                Ok(()) => "reached",
-                Err(error) => error.kind().as_str(),
-            },
-        );
-        ended(observed, &result);
+        waited(observed, &result);
         result
     }
 
@@ -433,7 +431,7 @@ impl Channel {
             return self.wait_subscribed(name, deadline).await;
         }
         let expected = self.begin(condition, true);
-        expected.within(deadline).await
+        expected.until(deadline).await
     }
 
     /// Begins to wait for the next time: what comes after this call is not missed, what came before
@@ -456,9 +454,10 @@ impl Channel {
     fn begin(&self, condition: Condition, past: bool) -> Expected {
         Expected {
             what: condition.to_string(),
+            kind: condition.kind(),
             begun: self.tracked().wait(What::Condition(condition), past),
             // the state is followed as long as somebody waits for it
-            _channel: self.clone(),
+            channel: self.clone(),
         }
     }
 
@@ -572,8 +571,9 @@ impl Channel {
 #[must_use = "it waits only when awaited"]
 pub struct Expected {
     what: String,
+    kind: &'static str,
     begun: Begun,
-    _channel: Channel,
+    channel: Channel,
 }
 
 impl Expected {
@@ -601,10 +601,22 @@ impl Expected {
     ///
     /// Dropping the future gives the wait up.
     pub async fn within(self, deadline: Duration) -> Result<()> {
+        let observed = self.channel.observe("channel.wait", Some(deadline));
+        observed.text("wait.target", &self.what);
+        observed.text("wait.type", self.kind);
+        observed.seconds("wait.timeout", deadline);
+        let result = observed.run(self.until(deadline)).await;
+        waited(observed, &result);
+        result
+    }
+
+    /// [`within`](Self::within) as a part of another operation.
+    pub(crate) async fn until(self, deadline: Duration) -> Result<()> {
         let Self {
             what,
             begun,
-            _channel: channel,
+            channel,
+            ..
         } = self;
         let until = Instant::now().checked_add(deadline);
         let waited = match until {
@@ -644,4 +656,16 @@ impl fmt::Debug for Channel {
             .field("hangup_cause", &self.hangup_cause())
             .finish_non_exhaustive()
     }
+}
+
+/// Tells how a wait ended.
+fn waited(observed: Operation, result: &Result<()>) {
+    observed.text(
+        "wait.result",
+        match result {
+            Ok(()) => "reached",
+            Err(error) => error.kind().as_str(),
+        },
+    );
+    ended(observed, result);
 }

@@ -175,7 +175,7 @@ impl Channel {
             }
             BridgeTo::Uuid(uuid) => uuid,
             BridgeTo::DialString(dial) => {
-                let execution = Some(self.execute("bridge", &dial).await?);
+                let execution = Some(self.run("bridge", &dial).await?);
                 return Ok((bridged, unbridged, execution));
             }
         };
@@ -302,7 +302,7 @@ impl Bridging {
         let connecting = observed.run(async {
             tokio::select! {
                 biased;
-                connected = bridged.within(deadline) => connected,
+                connected = bridged.until(deadline) => connected,
                 completed = failed => {
                     // mod_dptools.c, `audio_bridge_function`
                     let completed = completed?;
@@ -342,7 +342,7 @@ impl Bridge {
     ///
     /// Dropping the future leaves the bridge alone.
     pub async fn ended(self) -> Result<()> {
-        self.unbridged.within(Duration::MAX).await
+        self.unbridged.until(Duration::MAX).await
     }
 
     /// The channel that was bridged.

@@ -157,7 +157,7 @@ impl Channel {
     pub async fn answer(&self) -> Result<Execution> {
         let observed = self.observe("channel.answer", None);
         let began = Instant::now();
-        let result = observed.run(self.execute("answer", "")).await;
+        let result = observed.run(self.run("answer", "")).await;
         observed.flag("channel.answer.success", result.is_ok());
         observed.seconds("channel.answer.duration", began.elapsed());
         self.observe_state(&observed);
@@ -184,7 +184,8 @@ impl Channel {
     ///
     /// As [`execute`](Self::execute).
     pub async fn pre_answer(&self) -> Result<Execution> {
-        self.execute("pre_answer", "").await
+        self.counted("channel.pre_answer", self.run("pre_answer", ""))
+            .await
     }
 
     /// Parks the call: it stays up and does nothing. With `uuid_park`; over a socket without `full`
@@ -213,7 +214,7 @@ impl Channel {
         let result = observed.run(async {
             match self.has_api() {
                 true => self.uuid_api("uuid_park", "").await.map(drop),
-                false => self.execute("park", "").await.map(drop),
+                false => self.run("park", "").await.map(drop),
             }
         });
         let result = result.await;
@@ -296,23 +297,26 @@ impl Channel {
     /// What was sent happens.
     pub async fn transfer(&self, to: impl Into<Transfer>) -> Result<()> {
         let to = to.into();
-        let leg = match to.leg {
-            TransferLeg::This => "",
-            TransferLeg::Other => "-bleg ",
-            TransferLeg::Both => "-both ",
-        };
-        if self.has_api() {
-            let rest = format!("{leg}{}", to.words());
-            return self.uuid_api("uuid_transfer", &rest).await.map(drop);
-        }
-        if to.leg != TransferLeg::This {
-            return Err(Error::mode(
-                "transferring another leg",
-                "full",
-                self.client().socket_mode(),
-            ));
-        }
-        self.execute("transfer", &to.words()).await.map(drop)
+        self.counted("channel.transfer", async {
+            let leg = match to.leg {
+                TransferLeg::This => "",
+                TransferLeg::Other => "-bleg ",
+                TransferLeg::Both => "-both ",
+            };
+            if self.has_api() {
+                let rest = format!("{leg}{}", to.words());
+                return self.uuid_api("uuid_transfer", &rest).await.map(drop);
+            }
+            if to.leg != TransferLeg::This {
+                return Err(Error::mode(
+                    "transferring another leg",
+                    "full",
+                    self.client().socket_mode(),
+                ));
+            }
+            self.run("transfer", &to.words()).await.map(drop)
+        })
+        .await
     }
 
     /// Puts the call on hold. Needs an inbound connection or `full`.
@@ -338,7 +342,8 @@ impl Channel {
     ///
     /// What was sent happens.
     pub async fn hold(&self) -> Result<()> {
-        self.uuid_api("uuid_hold", "").await.map(drop)
+        let work = self.uuid_api("uuid_hold", "");
+        self.counted("channel.hold", work).await.map(drop)
     }
 
     /// Takes the call off hold. Needs an inbound connection or `full`.
@@ -362,7 +367,8 @@ impl Channel {
     /// What was sent happens.
     pub async fn unhold(&self) -> Result<()> {
         // the word stands before the UUID
-        self.uuid_api("uuid_hold off", "").await.map(drop)
+        let work = self.uuid_api("uuid_hold off", "");
+        self.counted("channel.unhold", work).await.map(drop)
     }
 
     /// Ends the application that plays or records now; with `all`, also those that are queued. Needs
@@ -387,7 +393,8 @@ impl Channel {
     /// What was sent happens.
     pub async fn break_media(&self, all: bool) -> Result<()> {
         let rest = if all { "all" } else { "" };
-        self.uuid_api("uuid_break", rest).await.map(drop)
+        let work = self.uuid_api("uuid_break", rest);
+        self.counted("channel.break_media", work).await.map(drop)
     }
 
     /// Sends digits to the far end: `0` to `9`, `*`, `#`, `A` to `D`, `w` and `W` for a pause of half
@@ -415,20 +422,23 @@ impl Channel {
     /// What was sent happens.
     pub async fn send_dtmf(&self, digits: &str, duration: Option<Duration>) -> Result<()> {
         const DIGITS: &str = "0123456789*#ABCDabcdwWfF";
-        if digits.is_empty() || digits.contains(|c| !DIGITS.contains(c)) {
-            return Err(Error::invalid(format!(
-                "{digits:?} are no digits to send; allowed are 0-9 * # A-D, and w W for pauses"
-            )));
-        }
-        let text = match duration {
-            Some(duration) => format!("{digits}@{}", duration.as_millis()),
-            None => digits.to_owned(),
-        };
-        if self.has_api() {
-            self.uuid_api("uuid_send_dtmf", &text).await.map(drop)
-        } else {
-            self.execute("send_dtmf", &text).await.map(drop)
-        }
+        self.counted("channel.send_dtmf", async {
+            if digits.is_empty() || digits.contains(|c| !DIGITS.contains(c)) {
+                return Err(Error::invalid(format!(
+                    "{digits:?} are no digits to send; allowed are 0-9 * # A-D, and w W for pauses"
+                )));
+            }
+            let text = match duration {
+                Some(duration) => format!("{digits}@{}", duration.as_millis()),
+                None => digits.to_owned(),
+            };
+            if self.has_api() {
+                self.uuid_api("uuid_send_dtmf", &text).await.map(drop)
+            } else {
+                self.run("send_dtmf", &text).await.map(drop)
+            }
+        })
+        .await
     }
 
     /// Writes a line to the log of the switch, with the channel's UUID.
@@ -449,7 +459,8 @@ impl Channel {
     ///
     /// As [`execute`](Self::execute).
     pub async fn log(&self, level: LogLevel, text: &str) -> Result<Execution> {
-        self.execute("log", &format!("{level} {text}")).await
+        let text = format!("{level} {text}");
+        self.counted("channel.log", self.run("log", &text)).await
     }
 
     /// Lets the channel do nothing for a while; what is queued after it waits.
@@ -472,6 +483,8 @@ impl Channel {
     ///
     /// As [`execute`](Self::execute).
     pub async fn sleep(&self, time: Duration) -> Result<Execution> {
-        self.execute("sleep", &time.as_millis().to_string()).await
+        let time = time.as_millis().to_string();
+        self.counted_to_its_end("channel.sleep", self.run("sleep", &time))
+            .await
     }
 }

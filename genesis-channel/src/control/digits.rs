@@ -359,8 +359,8 @@ impl Channel {
 
     async fn ask(&self, asked: &PlayAndGetDigits, text: &str) -> Result<DigitsResult> {
         // the switch leaves it as an earlier question set it
-        self.execute("unset", "read_terminator_used").await?;
-        let execution = self.execute("play_and_get_digits", text).await?;
+        self.run("unset", "read_terminator_used").await?;
+        let execution = self.run("play_and_get_digits", text).await?;
         let completed = execution.complete().await?;
         let result = DigitsResult::read(&completed, asked);
         if result.digits().is_none() {

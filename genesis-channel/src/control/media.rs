@@ -295,12 +295,7 @@ impl Channel {
     pub async fn playback(&self, file: &str) -> Result<Execution> {
         let observed = self.observe("channel.playback", None);
         observed.text("playback.path", file);
-        executed(
-            observed,
-            Some("playback.block"),
-            self.execute("playback", file),
-        )
-        .await
+        executed(observed, Some("playback.block"), self.run("playback", file)).await
     }
 
     /// Says a number, a date, a name.
@@ -328,7 +323,7 @@ impl Channel {
         observed.text("say.module", &say.module);
         observed.text("say.kind", &say.kind);
         observed.text("say.method", say.method.as_str());
-        executed(observed, None, self.execute("say", &argument)).await
+        executed(observed, None, self.run("say", &argument)).await
     }
 
     /// Records the caller into a file, until one of the options' ends comes. Nothing else happens on
@@ -355,7 +350,8 @@ impl Channel {
     /// As [`execute`](Self::execute).
     pub async fn record(&self, file: &str, options: RecordOptions) -> Result<Execution> {
         let text = format!("{}{}", argument(file), options.words());
-        self.execute("record", &text).await
+        self.counted_to_its_end("channel.record", self.run("record", &text))
+            .await
     }
 
     /// Records both sides into a file while the call goes on, until
@@ -383,15 +379,18 @@ impl Channel {
     ///
     /// What was sent happens.
     pub async fn start_recording(&self, file: &str, limit: Option<Duration>) -> Result<()> {
-        let limit = limit.map(|limit| limit.as_secs().max(1));
-        if self.has_api() {
-            let limit = limit.map(|limit| format!(" {limit}"));
-            let rest = format!("start {}{}", argument(file), limit.unwrap_or_default());
-            return self.uuid_api("uuid_record", &rest).await.map(drop);
-        }
-        let limit = limit.map(|limit| format!(" +{limit}"));
-        let text = format!("{}{}", argument(file), limit.unwrap_or_default());
-        self.execute("record_session", &text).await.map(drop)
+        self.counted("channel.start_recording", async {
+            let limit = limit.map(|limit| limit.as_secs().max(1));
+            if self.has_api() {
+                let limit = limit.map(|limit| format!(" {limit}"));
+                let rest = format!("start {}{}", argument(file), limit.unwrap_or_default());
+                return self.uuid_api("uuid_record", &rest).await.map(drop);
+            }
+            let limit = limit.map(|limit| format!(" +{limit}"));
+            let text = format!("{}{}", argument(file), limit.unwrap_or_default());
+            self.run("record_session", &text).await.map(drop)
+        })
+        .await
     }
 
     /// Ends a recording that [`start_recording`](Self::start_recording) began; of all files with
@@ -415,11 +414,14 @@ impl Channel {
     ///
     /// What was sent happens.
     pub async fn stop_recording(&self, file: &str) -> Result<()> {
-        if self.has_api() {
-            let rest = format!("stop {}", argument(file));
-            return self.uuid_api("uuid_record", &rest).await.map(drop);
-        }
-        self.execute("stop_record_session", file).await.map(drop)
+        self.counted("channel.stop_recording", async {
+            if self.has_api() {
+                let rest = format!("stop {}", argument(file));
+                return self.uuid_api("uuid_record", &rest).await.map(drop);
+            }
+            self.run("stop_record_session", file).await.map(drop)
+        })
+        .await
     }
 
     /// Plays a file to a call that is busy with something else, or runs an application
@@ -442,13 +444,16 @@ impl Channel {
     ///
     /// What was sent happens.
     pub async fn broadcast(&self, file: &str, leg: BroadcastLeg) -> Result<()> {
-        let leg = match leg {
-            BroadcastLeg::This => "aleg",
-            BroadcastLeg::Other => "bleg",
-            BroadcastLeg::Both => "both",
-        };
-        let rest = format!("{} {leg}", argument(file));
-        self.uuid_api("uuid_broadcast", &rest).await.map(drop)
+        self.counted("channel.broadcast", async {
+            let leg = match leg {
+                BroadcastLeg::This => "aleg",
+                BroadcastLeg::Other => "bleg",
+                BroadcastLeg::Both => "both",
+            };
+            let rest = format!("{} {leg}", argument(file));
+            self.uuid_api("uuid_broadcast", &rest).await.map(drop)
+        })
+        .await
     }
 }
 

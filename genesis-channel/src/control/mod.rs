@@ -70,11 +70,8 @@ impl Channel {
     ///
     /// What was sent runs.
     pub async fn execute(&self, application: &str, argument: &str) -> Result<Execution> {
-        let mut execute = Execute::new(application)?;
-        if !argument.is_empty() {
-            execute = execute.arg(argument)?;
-        }
-        self.execute_with(execute).await
+        let work = self.run(application, argument);
+        self.counted_to_its_end("channel.execute", work).await
     }
 
     /// Runs an application with all that `sendmsg` knows: loops, event lock, an argument of several
@@ -97,6 +94,20 @@ impl Channel {
     ///
     /// As [`execute`](Self::execute).
     pub async fn execute_with(&self, execute: Execute) -> Result<Execution> {
+        let work = self.run_with(execute);
+        self.counted_to_its_end("channel.execute", work).await
+    }
+
+    /// [`execute`](Self::execute) as a part of another operation.
+    pub(crate) async fn run(&self, application: &str, argument: &str) -> Result<Execution> {
+        let mut execute = Execute::new(application)?;
+        if !argument.is_empty() {
+            execute = execute.arg(argument)?;
+        }
+        self.run_with(execute).await
+    }
+
+    async fn run_with(&self, execute: Execute) -> Result<Execution> {
         self.check_alive()?;
         let execution = self.client().execute(self.target(), execute).await;
         let execution = execution.map_err(|error| self.explain(error))?;

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
+use genesis_client::Client;
 use genesis_client::observe::{Done, Operation};
 
 use super::Execution;
@@ -15,6 +16,26 @@ impl Channel {
         let observed = self.client().observe().operation(span, limit);
         observed.text("channel.uuid", self.uuid());
         observed
+    }
+
+    /// Does an operation on this channel that has no span of its own: it is counted and timed.
+    pub(super) async fn counted<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        counted(self.client(), operation, work).await
+    }
+
+    /// As [`counted`](Self::counted), for an application: until it is complete, if anybody waits
+    /// for that.
+    pub(super) async fn counted_to_its_end(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<Execution>>,
+    ) -> Result<Execution> {
+        let observed = self.client().observe().operation(operation, None);
+        executed(observed, None, work).await
     }
 
     /// Says in which state the operation left the channel.
@@ -51,6 +72,18 @@ pub(super) async fn executed(
             Err(error)
         }
     }
+}
+
+/// Does an operation that has no span of its own: it is counted and timed.
+pub(crate) async fn counted<T>(
+    client: &Client,
+    operation: &'static str,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let observed = client.observe().operation(operation, None);
+    let result = work.await;
+    ended(observed, &result);
+    result
 }
 
 /// Tells how an operation ended.

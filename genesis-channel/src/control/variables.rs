@@ -26,12 +26,15 @@ impl Channel {
     ///
     /// Safe.
     pub async fn get_variable(&self, name: &str) -> Result<Option<String>> {
-        check_name(name)?;
-        let reply = self.uuid_api("uuid_getvar", name).await?;
-        let value = reply.text();
-        // mod_commands.c, `uuid_getvar_function`
-        let unset = value == "_undef_" || reply.is_empty_output();
-        Ok((!unset).then(|| value.into_owned()))
+        self.counted("channel.get_variable", async {
+            check_name(name)?;
+            let reply = self.uuid_api("uuid_getvar", name).await?;
+            let value = reply.text();
+            // mod_commands.c, `uuid_getvar_function`
+            let unset = value == "_undef_" || reply.is_empty_output();
+            Ok((!unset).then(|| value.into_owned()))
+        })
+        .await
     }
 
     /// Sets a channel variable. An empty value unsets it, as the switch has no empty variables.
@@ -56,6 +59,11 @@ impl Channel {
     ///
     /// What was sent happens.
     pub async fn set_variable(&self, name: &str, value: &str) -> Result<()> {
+        self.counted("channel.set_variable", self.put_variable(name, value))
+            .await
+    }
+
+    async fn put_variable(&self, name: &str, value: &str) -> Result<()> {
         check_name(name)?;
         if self.has_api() {
             let rest = match value.is_empty() {
@@ -74,7 +82,7 @@ impl Channel {
             true => ("unset", name.to_owned()),
             false => ("set", format!("{name}={value}")),
         };
-        self.execute(application, &text).await.map(drop)
+        self.run(application, &text).await.map(drop)
     }
 
     /// Sets several variables, one after the other.
@@ -102,10 +110,13 @@ impl Channel {
         N: AsRef<str>,
         V: AsRef<str>,
     {
-        for (name, value) in variables {
-            self.set_variable(name.as_ref(), value.as_ref()).await?;
-        }
-        Ok(())
+        self.counted("channel.set_variables", async {
+            for (name, value) in variables {
+                self.put_variable(name.as_ref(), value.as_ref()).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 }
 

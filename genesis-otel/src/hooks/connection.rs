@@ -25,7 +25,7 @@ use crate::metering::Labels;
 use crate::secrets::command_name;
 use crate::traceparent;
 use crate::vocabulary::values::{OTHER, Slot};
-use crate::vocabulary::{metrics, spans};
+use crate::vocabulary::{metrics, operations, spans};
 
 const TRANSPORT: &str = "tcp";
 
@@ -161,20 +161,25 @@ impl Connection {
         operation
     }
 
-    /// Any other operation, by the name of its span. `limit` is the configured deadline, if it has
-    /// one. A name that is not in the [`vocabulary`](crate::vocabulary) is not observed.
-    pub fn operation(&self, span: &'static str, limit: Option<Duration>) -> Operation {
+    /// Any other operation, by its name: that of its span, if it has one, else it is only counted and
+    /// timed. `limit` is the configured deadline, if it has one. What is not in the
+    /// [`vocabulary`](crate::vocabulary) is not observed.
+    pub fn operation(&self, name: &'static str, limit: Option<Duration>) -> Operation {
         if !self.is_looked_at() {
             return Operation::none();
         }
-        let Some(span) = spans::named(span) else {
-            debug_assert!(false, "{span} is not in the vocabulary");
-            return Operation::none();
+        let mut start = match (spans::named(name), operations::of(name)) {
+            (Some(span), _) => Start::of(span),
+            (None, Some(counted)) => Start::counted(counted.name),
+            (None, None) => {
+                debug_assert!(false, "{name} is not in the vocabulary");
+                return Operation::none();
+            }
         };
-        let mut start = Start::of(span);
         start.limit = limit;
+        let consumes = start.span.always.contains(&"consumer.host");
         let operation = Operation::begin(self, start);
-        if span.always.contains(&"consumer.host") {
+        if consumes {
             operation.attributes(|| self.consumed());
         }
         operation

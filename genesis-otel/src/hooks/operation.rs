@@ -68,6 +68,8 @@ pub(super) struct Start {
     pub(super) span: &'static Span,
     /// Instead of the name that the vocabulary has for it.
     pub(super) name: Option<String>,
+    /// The operation whose metrics it feeds.
+    pub(super) feeds: &'static str,
     pub(super) limit: Option<Duration>,
     /// Instead of what is current.
     pub(super) parent: Option<Context>,
@@ -104,11 +106,20 @@ impl Start {
         Self {
             span,
             name: None,
+            feeds: span.name,
             limit: None,
             parent: None,
             excluded: false,
             labels: Given::default(),
         }
+    }
+
+    /// What has no span: metrics alone.
+    pub(super) fn counted(operation: &'static str) -> Self {
+        let mut start = Self::of(&spans::OF_THE_APPLICATION);
+        start.feeds = operation;
+        start.excluded = true;
+        start
     }
 }
 
@@ -133,7 +144,7 @@ impl Operation {
             }
         }
         let feeds = match &sight.meters {
-            Some(_) => operations::of(start.span.name).map_or(&[][..], |found| found.feeds),
+            Some(_) => operations::of(start.feeds).map_or(&[][..], |found| found.feeds),
             None => &[],
         };
         if context.is_none() && feeds.is_empty() {

@@ -1,4 +1,5 @@
-//! Which metrics an operation feeds: by the span that it is.
+//! Which metrics an operation feeds. Most operations are a span, too; those that the contract has no
+//! span for are counted and timed.
 
 use super::metrics as m;
 use super::{Metric, Span, spans as s};
@@ -7,8 +8,10 @@ use super::{Metric, Span, spans as s};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Operation {
-    /// The span.
-    pub span: &'static Span,
+    /// By which it is known: the name of the span, if it is one.
+    pub name: &'static str,
+    /// The span; nothing for what is only counted and timed.
+    pub span: Option<&'static Span>,
     /// What it feeds.
     pub feeds: &'static [Feed],
 }
@@ -43,10 +46,10 @@ pub struct Feed {
     pub fixed: &'static [(&'static str, &'static str)],
 }
 
-/// What the operation of this span feeds.
+/// The operation of this name.
 #[must_use]
-pub fn of(span: &str) -> Option<&'static Operation> {
-    ALL.iter().find(|operation| operation.span.name == span)
+pub fn of(name: &str) -> Option<&'static Operation> {
+    ALL.iter().find(|operation| operation.name == name)
 }
 
 const fn feed(
@@ -64,8 +67,16 @@ const fn feed(
 /// What every operation on a channel feeds.
 macro_rules! channel {
     ($span:ident, $operation:literal $(, $more:expr)*) => {
+        channel!(@ concat!("channel.", $operation), Some(&s::$span), $operation $(, $more)*)
+    };
+    // without a span
+    ($operation:literal) => {
+        channel!(@ concat!("channel.", $operation), None, $operation)
+    };
+    (@ $name:expr, $span:expr, $operation:literal $(, $more:expr)*) => {
         Operation {
-            span: &s::$span,
+            name: $name,
+            span: $span,
             feeds: &[
                 feed(When::Ends, &m::CHANNEL_OPERATIONS_TOTAL, &[("operation", $operation)]),
                 feed(
@@ -82,7 +93,8 @@ macro_rules! channel {
 /// Every operation that feeds metrics. Those of events are fed by the events.
 pub const ALL: &[Operation] = &[
     Operation {
-        span: &s::INBOUND_CONNECT,
+        name: s::INBOUND_CONNECT.name,
+        span: Some(&s::INBOUND_CONNECT),
         feeds: &[
             feed(When::Fails, &m::CONNECTIONS_ERRORS_TOTAL, &[]),
             feed(
@@ -96,7 +108,8 @@ pub const ALL: &[Operation] = &[
         ],
     },
     Operation {
-        span: &s::SEND_COMMAND,
+        name: s::SEND_COMMAND.name,
+        span: Some(&s::SEND_COMMAND),
         feeds: &[
             feed(When::Begins, &m::COMMANDS_SENT_TOTAL, &[]),
             feed(When::Lasts, &m::COMMANDS_QUEUE_DEPTH, &[]),
@@ -134,8 +147,26 @@ pub const ALL: &[Operation] = &[
             &[("timeout.type", "wait"), ("timeout.operation", "wait")]
         )
     ),
+    channel!("attach"),
+    channel!("break_media"),
+    channel!("broadcast"),
+    channel!("execute"),
+    channel!("get_variable"),
+    channel!("hold"),
+    channel!("log"),
+    channel!("pre_answer"),
+    channel!("record"),
+    channel!("send_dtmf"),
+    channel!("set_variable"),
+    channel!("set_variables"),
+    channel!("sleep"),
+    channel!("start_recording"),
+    channel!("stop_recording"),
+    channel!("transfer"),
+    channel!("unhold"),
     Operation {
-        span: &s::RING_GROUP_RING,
+        name: s::RING_GROUP_RING.name,
+        span: Some(&s::RING_GROUP_RING),
         feeds: &[
             feed(When::Ends, &m::RING_GROUP_OPERATIONS_TOTAL, &[]),
             feed(When::Ends, &m::RING_GROUP_OPERATION_DURATION_SECONDS, &[]),
@@ -143,14 +174,16 @@ pub const ALL: &[Operation] = &[
         ],
     },
     Operation {
-        span: &s::SESSION_SENDMSG,
+        name: s::SESSION_SENDMSG.name,
+        span: Some(&s::SESSION_SENDMSG),
         feeds: &[
             feed(When::Begins, &m::SESSION_COMMANDS_TOTAL, &[]),
             feed(When::Ends, &m::SESSION_COMMAND_DURATION_SECONDS, &[]),
         ],
     },
     Operation {
-        span: &s::QUEUE_WAIT_AND_ACQUIRE,
+        name: s::QUEUE_WAIT_AND_ACQUIRE.name,
+        span: Some(&s::QUEUE_WAIT_AND_ACQUIRE),
         feeds: &[
             feed(When::Ends, &m::QUEUE_WAIT_DURATION_SECONDS, &[]),
             feed(
@@ -213,5 +246,22 @@ mod tests {
             let name = &span.name["channel.".len()..];
             assert_eq!(operation.feeds[0].fixed, [("operation", name)]);
         }
+    }
+
+    #[test]
+    fn every_operation_is_known_by_its_span_and_has_a_label_of_its_own() {
+        let mut labels = Vec::new();
+        for operation in ALL {
+            if let Some(span) = operation.span {
+                assert_eq!(operation.name, span.name);
+            } else {
+                assert!(s::named(operation.name).is_none(), "{}", operation.name);
+            }
+            let fixed = operation.feeds.iter().flat_map(|feed| feed.fixed);
+            let mut fixed = fixed.filter(|(label, _)| *label == "operation");
+            labels.extend(fixed.next().map(|(_, value)| *value));
+        }
+        labels.sort_unstable();
+        assert_eq!(labels, super::super::values::OPERATIONS);
     }
 }

@@ -11,6 +11,7 @@ mod logs;
 mod nesting;
 mod observers;
 mod one_trace;
+mod operations;
 mod scenario;
 mod secrets;
 mod watch;

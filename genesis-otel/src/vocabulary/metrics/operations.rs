@@ -47,7 +47,7 @@ pub const CHANNEL_OPERATIONS_TOTAL: Metric = counter(
 )
 .labels(&["operation", "success"])
 .when(&["error"])
-.at_most(90);
+.at_most(150);
 
 /// `genesis_channel_operation_duration_seconds`.
 pub const CHANNEL_OPERATION_DURATION_SECONDS: Metric = histogram(
