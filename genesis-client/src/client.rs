@@ -128,6 +128,11 @@ impl Shared {
         let _ = self.requests.send(Request::Unsubscribe(id));
     }
 
+    /// What `from` gets, `to` gets from the next event on; `from` ends with what it has.
+    pub(crate) fn hand_over(&self, from: SubscriberId, to: SubscriberId) -> Result<()> {
+        self.request(Request::HandOver { from, to })
+    }
+
     pub(crate) fn subscriber(&self) -> SubscriberId {
         SubscriberId(self.next_subscriber.fetch_add(1, Ordering::Relaxed))
     }
@@ -313,13 +318,15 @@ impl Client {
     ///
     /// Safe: a subscription whose stream was not received is taken back.
     pub async fn subscribe(&self, subscription: Subscription) -> Result<EventStream> {
-        self.subscribe_as(Sink::Queue, subscription).await
+        self.subscribe_as(Sink::Queue, subscription, true).await
     }
 
+    /// Not `at_once`: the stream stays empty until [`Shared::hand_over`].
     pub(crate) async fn subscribe_as(
         &self,
         sink: fn(Arc<Queue<Item>>) -> Sink,
         subscription: Subscription,
+        at_once: bool,
     ) -> Result<EventStream> {
         let options = &self.shared.common.options;
         let events = subscription.event_set()?;
@@ -329,6 +336,9 @@ impl Client {
             overflow: subscription.overflow,
         };
         let queue = Arc::new(Queue::new(bounds));
+        if !at_once {
+            queue.wait();
+        }
         let id = self.shared.subscriber();
         // made first, so that dropping this future takes the subscription back
         let stream = EventStream {

@@ -58,6 +58,8 @@ struct State<T> {
     lost_front: u64,
     /// Dropped at the back since the last item was put in.
     lost_back: u64,
+    /// What comes is another's until it is handed over.
+    waits: bool,
     closed: bool,
     waker: Option<Waker>,
 }
@@ -81,6 +83,7 @@ impl<T: Queued> Queue<T> {
             bytes: 0,
             lost_front: 0,
             lost_back: 0,
+            waits: false,
             closed: false,
             waker: None,
         };
@@ -88,6 +91,15 @@ impl<T: Queued> Queue<T> {
             bounds,
             state: Mutex::new(state),
         }
+    }
+
+    /// Takes nothing in until [`open`](Self::open).
+    pub(crate) fn wait(&self) {
+        self.lock().waits = true;
+    }
+
+    pub(crate) fn open(&self) {
+        self.lock().waits = false;
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -98,7 +110,7 @@ impl<T: Queued> Queue<T> {
     /// Puts an item in.
     pub(crate) fn push(&self, item: T) -> Pushed {
         let mut state = self.lock();
-        if state.closed {
+        if state.closed || state.waits {
             return Pushed::default();
         }
         let weight = item.weight();

@@ -115,6 +115,22 @@ impl Router {
         Some(subscriber.events)
     }
 
+    /// From the next event on, `to` gets what `from` got until now. False if there is no `to`.
+    pub(crate) fn hand_over(&self, from: SubscriberId, to: SubscriberId) -> bool {
+        let queue = |id| match self.subscribers.get(&id).map(|found| &found.sink) {
+            Some(Sink::Queue(queue) | Sink::Consumer(queue)) => Some(queue),
+            Some(Sink::Tap(_)) | None => None,
+        };
+        let Some(next) = queue(to) else {
+            return false;
+        };
+        next.open();
+        if let Some(before) = queue(from) {
+            before.close();
+        }
+        true
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.subscribers.len()
     }

@@ -677,3 +677,86 @@ async fn without_a_handler_it_does_not_start() {
     let error = Consumer::new(client).start().await.unwrap_err();
     assert!(error.to_string().contains("names no event"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_consumer_takes_over_from_another_between_two_events() {
+    const EVENTS: usize = 2_000;
+    let (client, switch) = Switch::connect().await;
+    let (seen, mut handled) = unbounded_channel();
+    let version = |version: usize| {
+        let (seen, client) = (seen.clone(), client.clone());
+        // what they follow differs, and so does what is said to the switch
+        let consumer = match version % 2 {
+            0 => Consumer::new(client).on(EventName::Heartbeat, |_| async { Ok(()) }),
+            _ => Consumer::new(client).on(EventName::ChannelAnswer, |_| async { Ok(()) }),
+        };
+        consumer.on(EventName::ChannelState, move |event| {
+            let seen = seen.clone();
+            async move {
+                let number: usize = event.get("Number").ok_or("no number")?.parse()?;
+                if number % 7 == 0 {
+                    sleep(Duration::from_millis(10)).await;
+                }
+                seen.send((number, version))?;
+                Ok(())
+            }
+        })
+    };
+    let mut running = version(0).start().await.unwrap();
+    let sending = tokio::spawn(async move {
+        for number in 0..EVENTS {
+            send(&switch, &format!("call{}", number % 30), number);
+            if number % 3 == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+        switch
+    });
+    let mut last = 0;
+    while !sending.is_finished() || last < 50 {
+        last += 1;
+        let next = version(last).take_over(&running).await.unwrap();
+        let before = std::mem::replace(&mut running, next);
+        let stats = before.stop().await;
+        assert_eq!((stats.abandoned, stats.lagged), (0, 0));
+    }
+    let _switch = sending.await.unwrap();
+    running.stop().await;
+    let mut all = drain(&mut handled);
+    all.sort_unstable();
+    let numbers: Vec<_> = all.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (0..EVENTS).collect::<Vec<_>>());
+    let versions: Vec<_> = all.iter().map(|(_, version)| *version).collect();
+    assert!(versions.is_sorted());
+    let several: std::collections::BTreeSet<_> = versions.into_iter().collect();
+    assert!(several.len() > 20, "{}", several.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_cannot_take_over_leaves_the_other_one_at_work() {
+    let (client, switch) = Switch::connect().await;
+    let (other, _other_switch) = Switch::connect().await;
+    let (seen, mut handled) = unbounded_channel();
+    let running = Consumer::new(client.clone())
+        .on(EventName::ChannelState, move |event| {
+            let seen = seen.clone();
+            async move { Ok(seen.send(mark(&event))?) }
+        })
+        .start()
+        .await
+        .unwrap();
+    let handler = |_| async { Ok(()) };
+    let elsewhere = Consumer::new(other).on(EventName::ChannelState, handler);
+    let error = elsewhere.take_over(&running).await.unwrap_err();
+    assert!(error.to_string().contains("another connection"), "{error}");
+    let empty = Consumer::new(client.clone()).take_over(&running).await;
+    empty.unwrap_err();
+    let next = Consumer::new(client).on(EventName::ChannelAnswer, handler);
+    let mut dropped = Box::pin(next.take_over(&running));
+    let pending = poll_fn(|context| Poll::Ready(dropped.as_mut().poll(context).is_pending()));
+    assert!(pending.await);
+    drop(dropped);
+    settled().await;
+    send(&switch, "a", 1);
+    assert_eq!(handled.recv().await.unwrap(), "a/1");
+}

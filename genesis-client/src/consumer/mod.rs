@@ -17,7 +17,7 @@ use std::time::Duration;
 use genesis_proto::{Event, EventName};
 
 use crate::client::{Client, observe_end};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::filter::HeaderFilter;
 use crate::router::Sink;
 use dispatch::Dispatcher;
@@ -297,13 +297,55 @@ impl Consumer {
     ///
     /// Safe: the subscription is taken back and nothing runs.
     pub async fn start(self) -> Result<RunningConsumer> {
+        self.start_instead(None).await
+    }
+
+    /// As [`start`](Self::start), in the place of another consumer of the same connection: there is one
+    /// point between two events up to which all are `before`'s, and after which all are the new one's, so
+    /// that none is lost and none is handled twice. `before` handles what it has got and then ends, as
+    /// after [`RunningConsumer::stop`], which waits for that.
+    ///
+    /// ```no_run
+    /// # use genesis_client::{Client, Consumer, RunningConsumer};
+    /// # use genesis_client::proto::EventName;
+    /// # async fn example(client: Client, before: RunningConsumer) -> genesis_client::Result<()> {
+    /// let next = Consumer::new(client).on(EventName::ChannelAnswer, |_| async { Ok(()) });
+    /// let running = next.take_over(&before).await?;
+    /// before.stop().await;
+    /// println!("{}", running.wait().await);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and when `before` belongs to another connection. `before` goes on then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: `before` goes on.
+    pub async fn take_over(self, before: &RunningConsumer) -> Result<RunningConsumer> {
+        self.start_instead(Some(before)).await
+    }
+
+    async fn start_instead(self, before: Option<&RunningConsumer>) -> Result<RunningConsumer> {
         let subscription = handlers::subscription(&self.handlers);
         let client = self.client.clone();
+        if before.is_some_and(|before| !before.is_of(&client)) {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "the consumer to take over from belongs to another connection",
+            ));
+        }
         let observed = client.observe().operation("consumer.start", None);
-        let subscribing = client.subscribe_as(Sink::Consumer, subscription);
+        let subscribing = client.subscribe_as(Sink::Consumer, subscription, before.is_none());
         let subscribed = observed.run(subscribing).await;
         observe_end(observed, &subscribed);
         let stream = subscribed?;
+        // nothing is awaited from here on: it happens or it does not
+        if let Some(before) = before {
+            before.hand_over(&stream)?;
+        }
         let index = Index::new(self.handlers);
         let observe = self.client.observe().clone();
         let dispatcher = Dispatcher::new(index, self.missed, self.failures, self.limits, observe);

@@ -10,7 +10,9 @@ use tokio::task::JoinHandle;
 
 use super::dispatch::Dispatcher;
 use crate::client::Client;
+use crate::error::Result;
 use crate::observe;
+use crate::router::SubscriberId;
 use crate::subscription::EventStream;
 
 macro_rules! counters {
@@ -89,6 +91,7 @@ pub(super) fn add(counter: &AtomicU64, count: u64) {
 pub struct RunningConsumer {
     client: Client,
     counters: Arc<Counters>,
+    subscriber: SubscriberId,
     stop: Option<oneshot::Sender<observe::Operation>>,
     ended: watch::Receiver<bool>,
     task: JoinHandle<()>,
@@ -96,7 +99,7 @@ pub struct RunningConsumer {
 
 impl RunningConsumer {
     pub(super) fn spawn(client: Client, stream: EventStream, dispatcher: Dispatcher) -> Self {
-        let counters = dispatcher.counters();
+        let (counters, subscriber) = (dispatcher.counters(), stream.id);
         let (stop, stopped) = oneshot::channel();
         let (done, ended) = watch::channel(false);
         let task = tokio::spawn(async move {
@@ -106,10 +109,21 @@ impl RunningConsumer {
         Self {
             client,
             counters,
+            subscriber,
             stop: Some(stop),
             ended,
             task,
         }
+    }
+
+    /// It belongs to this client's connection.
+    pub(super) fn is_of(&self, client: &Client) -> bool {
+        Arc::ptr_eq(&self.client.shared, &client.shared)
+    }
+
+    /// What it gets, the other gets from the next event on.
+    pub(super) fn hand_over(&self, to: &EventStream) -> Result<()> {
+        to.shared.hand_over(self.subscriber, to.id)
     }
 
     /// Counters.

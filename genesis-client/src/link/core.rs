@@ -240,7 +240,10 @@ impl Core {
                 };
                 self.send(session, &command, caller);
             }
-            Request::Subscribe { .. } | Request::Unsubscribe(_) | Request::Log { .. } => {
+            Request::Subscribe { .. }
+            | Request::Unsubscribe(_)
+            | Request::HandOver { .. }
+            | Request::Log { .. } => {
                 self.on_subscriber(request, Some(session));
             }
             Request::Close { patience } => {
@@ -262,7 +265,10 @@ impl Core {
             | Request::Execute { reply, .. } => {
                 let _ = reply.send(Err(Error::link_down()));
             }
-            Request::Subscribe { .. } | Request::Unsubscribe(_) | Request::Log { .. } => {
+            Request::Subscribe { .. }
+            | Request::Unsubscribe(_)
+            | Request::HandOver { .. }
+            | Request::Log { .. } => {
                 self.on_subscriber(request, None);
             }
             Request::Close { .. } => self.closing = true,
@@ -272,6 +278,11 @@ impl Core {
     /// Subscribers come and go whether the link is up or not.
     fn on_subscriber(&mut self, request: Request, session: Option<&mut ClientSession>) {
         match request {
+            Request::HandOver { from, to } => {
+                if self.router.hand_over(from, to) {
+                    self.on_subscriber(Request::Unsubscribe(from), session);
+                }
+            }
             Request::Subscribe {
                 id,
                 events,
@@ -673,7 +684,7 @@ impl Core {
                 Request::Subscribe { done, .. } | Request::Log { done, .. } => {
                     drop(done.send(Err(error())));
                 }
-                Request::Unsubscribe(_) | Request::Close { .. } => {}
+                Request::Unsubscribe(_) | Request::HandOver { .. } | Request::Close { .. } => {}
             }
         }
         self.router.close(&reason);

@@ -76,6 +76,11 @@ pub(crate) enum Request {
         done: Answer<()>,
     },
     Unsubscribe(SubscriberId),
+    /// One consumer takes the place of another, between two events.
+    HandOver {
+        from: SubscriberId,
+        to: SubscriberId,
+    },
     Log {
         id: SubscriberId,
         level: LogLevel,
