@@ -1,12 +1,14 @@
 //! A span of the application's own around a future.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::future::Future;
 
 use opentelemetry::trace::{FutureExt, TraceContextExt, Tracer};
 use opentelemetry::{Context, Key, KeyValue, Value};
 
 use crate::Telemetry;
+use crate::hooks::{Failure, tell_error};
 
 /// A span called `name`, a child of the one that is current, for [`run`](SpanAround::run). What
 /// Genesis does inside nests below it.
@@ -53,17 +55,58 @@ impl SpanAround {
     ///
     /// As safe as `future`; a span whose future is dropped ends then.
     pub async fn run<F: Future>(self, future: F) -> F::Output {
-        let context = {
-            let tracer = match &self.telemetry {
-                Some(telemetry) => telemetry.tracer(),
-                None => opentelemetry::global::tracer("genesis"),
-            };
-            let builder = tracer
-                .span_builder(self.name)
-                .with_attributes(self.attributes);
-            Context::current_with_span(tracer.build(builder))
-        };
+        let (_, context) = self.begin();
         // ends with the last clone of the context, which the future's is
         future.with_context(context).await
+    }
+
+    /// As [`run`](Self::run); an error that the future gives is the span's, too: its status, an event
+    /// `exception`, and `error.type`, which is `error`. Secrets in its text are masked.
+    ///
+    /// ```
+    /// # async fn greet() -> Result<&'static str, std::fmt::Error> { Ok("hello") }
+    /// # async fn call() -> Result<(), std::fmt::Error> {
+    /// let answer = genesis_otel::span("greeting").attr("language", "en").try_run(greet()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of `future`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub async fn try_run<T, E, F>(self, future: F) -> Result<T, E>
+    where
+        E: Display,
+        F: Future<Output = Result<T, E>>,
+    {
+        let (telemetry, context) = self.begin();
+        let result = future.with_context(context.clone()).await;
+        let span = context.span();
+        if let Err(error) = &result
+            && span.is_recording()
+        {
+            let failure = Failure {
+                kind: "error",
+                error,
+                stack: "",
+            };
+            tell_error(&telemetry, &span, failure);
+        }
+        span.end();
+        result
+    }
+
+    fn begin(self) -> (Telemetry, Context) {
+        let telemetry = self.telemetry.unwrap_or_default();
+        let tracer = telemetry.tracer();
+        let builder = tracer
+            .span_builder(self.name)
+            .with_attributes(self.attributes);
+        let context = Context::current_with_span(tracer.build(builder));
+        (telemetry, context)
     }
 }

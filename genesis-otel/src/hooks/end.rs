@@ -19,11 +19,11 @@ const MAX_STACK: usize = 64;
 
 /// What is told of an error.
 #[derive(Clone, Copy)]
-pub(super) struct Failure<'a> {
-    pub(super) kind: &'static str,
-    pub(super) error: &'a dyn Display,
+pub(crate) struct Failure<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) error: &'a dyn Display,
     /// Lines from the innermost; may be empty.
-    pub(super) stack: &'a str,
+    pub(crate) stack: &'a str,
 }
 
 /// What became of an operation.
@@ -55,7 +55,7 @@ impl Outcome<'_> {
 }
 
 /// Makes a span that of an error.
-pub(super) fn tell_error(telemetry: &Telemetry, span: &SpanRef<'_>, failure: Failure<'_>) {
+pub(crate) fn tell_error(telemetry: &Telemetry, span: &SpanRef<'_>, failure: Failure<'_>) {
     let Failure { kind, error, stack } = failure;
     span.set_attribute(KeyValue::new("error.type", kind));
     let message = error.to_string();

@@ -18,6 +18,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 
 pub use connection::Connection;
+pub(crate) use end::{Failure, tell_error};
 pub use level::Level;
 pub use operation::Operation;
 pub use own::Attribute;

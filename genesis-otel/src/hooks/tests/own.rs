@@ -169,3 +169,22 @@ fn with_nobody_listening_there_is_none() {
     operation.failed_at("script", &"no", "");
     connection.current_failed("script", &"no", "");
 }
+
+#[tokio::test]
+async fn an_error_of_a_span_around_a_future_is_told_and_given_back() {
+    let watch = Watch::new();
+    let around = || crate::span("mine").with(&watch.telemetry);
+    let failing = async { Err::<(), _>("no; my_pin=1234") };
+    assert_eq!(around().try_run(failing).await, Err("no; my_pin=1234"));
+    let inner = async { Ok::<_, &str>(current()) };
+    let inside = around().try_run(inner).await.unwrap();
+
+    let spans = watch.spans();
+    assert_eq!(spans[0].status, Status::error("no; my_pin=***"));
+    assert_eq!(attribute(&spans[0], "error.type").unwrap(), "error");
+    assert_eq!(spans[0].events.len(), 1);
+    assert_eq!(spans[1].status, Status::Unset);
+    assert_eq!(spans[1].span_context.span_id(), inside);
+    let scope = &spans[1].instrumentation_scope;
+    assert!(scope.version().is_some() && scope.schema_url().is_some());
+}
