@@ -17,11 +17,10 @@ impl Lifecycle {
         let labels = [
             sets.events.slot(&facts.name),
             sets.subclasses.optional(facts.subclass.as_deref()),
-            sets.directions.optional(facts.direction().as_deref()),
-            sets.channel_states
-                .optional(facts.channel_state().as_deref()),
-            sets.answer_states.optional(facts.answer_state().as_deref()),
-            sets.causes.optional(facts.cause().as_deref()),
+            facts.direction_in(&sets.directions),
+            facts.channel_state_in(&sets.channel_states),
+            facts.answer_state_in(&sets.answer_states),
+            facts.cause_in(&sets.causes),
         ];
         meter.count(|tables| &mut tables.events_received, &labels);
     }
@@ -64,7 +63,7 @@ impl Lifecycle {
             }
             "CHANNEL_UNBRIDGE" => {
                 let unbridged = sets.bridge_results.slot("unbridged");
-                let cause = sets.causes.optional(facts.cause().as_deref());
+                let cause = facts.cause_in(&sets.causes);
                 meter.count(|tables| &mut tables.bridges, &[unbridged, cause]);
             }
             "sofia::transferor" | "sofia::transferee" => {

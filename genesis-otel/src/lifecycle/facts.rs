@@ -1,44 +1,57 @@
-//! What is read of every event, in one pass.
+//! What is read of an event: what its routing has found, and the rest when it is asked for.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
-use genesis_proto::event::EventRef;
+use genesis_proto::event::{EventRef, Route};
 use genesis_proto::{Event, EventFormat};
 use memchr::memmem::{self, Finder};
 use memchr::{memchr, memchr_iter};
+
+use crate::vocabulary::values::{Closed, Slot};
 
 /// The variable that holds the Call-ID.
 pub(super) const CALL_ID: &str = "variable_sip_call_id";
 /// What ends the envelope of a frame.
 const BLANK_LINE: &[u8] = b"\n\n";
-/// How long the names are that are asked for.
-const LENGTHS: [usize; 7] = [9, 10, 12, 13, 14, 19, 20];
+/// The last of the headers that the switch begins every event with.
+const SEQUENCE: &[u8] = b"Event-Sequence: ";
+/// One of those.
+const TIMESTAMP: &[u8] = b"Event-Date-Timestamp: ";
 
 /// The headers that routing an event to its metrics and its channel needs. Of a repeated header
 /// the last counts: the switch writes its own after those that a client may have forged.
+///
+/// Most events are asked for little, so each part is read when it is needed.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) event: &'a Event,
-    /// Its lines, if they can be read without an index.
-    document: Option<&'a [u8]>,
-    /// The lines from the first variable on, if the switch's own come before: else all.
-    variables: &'a [u8],
     pub(crate) name: Cow<'a, str>,
     pub(crate) subclass: Option<Cow<'a, str>>,
     pub(crate) uuid: Option<Cow<'a, str>>,
+    lines: OnceCell<Option<Lines<'a>>>,
+    states: OnceCell<States<'a>>,
+}
+
+/// The lines of a plain event, which can be read without an index.
+#[derive(Clone, Copy, Debug)]
+struct Lines<'a> {
+    all: &'a [u8],
+    /// Where the lines end that the switch begins an event with: its number is the last of them.
+    /// Nothing if other lines come before, as in the event of a client.
+    own: Option<usize>,
+}
+
+/// What the switch says of a channel before anything else of it.
+#[derive(Debug, Default)]
+struct States<'a> {
     direction: Text<'a>,
     channel_state: Text<'a>,
     answer_state: Text<'a>,
     cause: Text<'a>,
-    channel_name: Text<'a>,
-    other_leg: Text<'a>,
-    other_type: Text<'a>,
-    core: Text<'a>,
-    timestamp: Text<'a>,
-    pub(crate) sequence: Option<u64>,
 }
 
-/// A text that is decoded when it is asked for: most are not, as long as nobody records.
+/// A text that is decoded when it is asked for.
 #[derive(Clone, Debug, Default)]
 enum Text<'a> {
     #[default]
@@ -57,142 +70,108 @@ impl<'a> Text<'a> {
         }
     }
 
-    fn into_value(self) -> Cow<'a, str> {
-        self.get().unwrap_or_default()
+    /// As a label.
+    fn slot(&self, set: &Closed) -> Slot {
+        match self {
+            Self::None => Slot::ABSENT,
+            // what is in a set is the same encoded
+            Self::Line(line, name) => set
+                .find(raw_value(line, *name))
+                .unwrap_or_else(|| set.slot(&value_of(line, *name))),
+            Self::Read(value) => set.slot(value),
+        }
     }
 }
 
-macro_rules! texts {
-    ($($text:ident)+) => {
-        $(pub(crate) fn $text(&self) -> Option<Cow<'a, str>> {
-            self.$text.get()
-        })+
+macro_rules! states {
+    ($($text:ident $slot:ident)+) => {
+        $(
+            pub(crate) fn $text(&self) -> Option<Cow<'a, str>> {
+                self.states().$text.get()
+            }
+
+            pub(super) fn $slot(&self, set: &Closed) -> Slot {
+                self.states().$text.slot(set)
+            }
+        )+
     };
 }
 
 impl<'a> Facts<'a> {
-    texts! { direction channel_state answer_state cause channel_name other_leg other_type core }
+    states! {
+        direction direction_in
+        channel_state channel_state_in
+        answer_state answer_state_in
+        cause cause_in
+    }
+
+    /// `route` is the event's.
+    pub(crate) fn new(event: &'a Event, route: &'a Route<'_>) -> Self {
+        Self {
+            event,
+            name: Cow::Borrowed(&*route.name),
+            subclass: route.subclass.as_deref().map(Cow::Borrowed),
+            uuid: route.unique_id.as_deref().map(Cow::Borrowed),
+            lines: OnceCell::new(),
+            states: OnceCell::new(),
+        }
+    }
+
+    fn lines(&self) -> Option<Lines<'a>> {
+        *self.lines.get_or_init(|| Lines::of(self.event, &self.name))
+    }
+
+    fn states(&self) -> &States<'a> {
+        self.states.get_or_init(|| match self.lines() {
+            Some(lines) => lines.states(),
+            None => States::indexed(self.event),
+        })
+    }
+
+    /// The number of the event.
+    pub(crate) fn sequence(&self) -> Option<u64> {
+        match self.lines() {
+            Some(Lines {
+                all,
+                own: Some(end),
+            }) => number_before(&all[..end]),
+            _ => self.find("Event-Sequence")?.parse().ok(),
+        }
+    }
 
     /// Microseconds since 1970.
     pub(crate) fn timestamp(&self) -> Option<u64> {
-        self.timestamp.get()?.parse().ok()
-    }
-
-    pub(crate) fn read(event: &'a Event) -> Self {
-        let mut facts = Self::new(event);
-        facts.document = document(event);
-        if let Some(document) = facts.document {
-            facts.scan(document);
+        if let Some(Lines { all, own: Some(end) }) = self.lines()
+            // the capital T
+            && let Some(at) = line_with(&all[..end], TIMESTAMP, 11)
+        {
+            let line = &all[at..end];
+            return number_before(&line[..=memchr(b'\n', line)?]);
         }
-        if facts.name.is_empty() {
-            facts = Self::indexed(event);
-        }
-        facts
+        self.find("Event-Date-Timestamp")?.parse().ok()
     }
 
-    /// Reads all headers.
-    fn indexed(event: &'a Event) -> Self {
-        let mut facts = Self::new(event);
-        let headers = event.headers().iter();
-        headers.for_each(|header| facts.put(header.raw_name(), Text::Read(header.value())));
-        facts
+    pub(crate) fn core(&self) -> Option<Cow<'a, str>> {
+        self.find("Core-UUID")
     }
 
-    fn new(event: &'a Event) -> Self {
-        Self {
-            event,
-            document: None,
-            variables: &[],
-            name: Cow::Borrowed(""),
-            subclass: None,
-            uuid: None,
-            direction: Text::None,
-            channel_state: Text::None,
-            answer_state: Text::None,
-            cause: Text::None,
-            channel_name: Text::None,
-            other_leg: Text::None,
-            other_type: Text::None,
-            core: Text::None,
-            timestamp: Text::None,
-            sequence: None,
-        }
+    pub(crate) fn channel_name(&self) -> Option<Cow<'a, str>> {
+        self.find("Channel-Name")
     }
 
-    /// Reads the lines of a plain event that are needed, without an index of all: the switch's own
-    /// headers come first, and most lines are variables behind them.
-    fn scan(&mut self, document: &'a [u8]) {
-        self.variables = document;
-        let mut start = 0;
-        let ends = memchr_iter(b'\n', document).map(|at| at + 1);
-        for end in ends.chain([document.len()]) {
-            let line = &document[start..end];
-            match line.first() {
-                Some(
-                    b'A' | b'C' | b'E' | b'H' | b'O' | b'U' | b'a' | b'c' | b'e' | b'h' | b'o'
-                    | b'u',
-                ) => self.take_line(line),
-                // an event of a client may have them first: then this has not come yet
-                Some(b'v') if self.sequence.is_some() => {
-                    self.variables = &document[start..];
-                    return;
-                }
-                Some(b'\n' | b'\r') => return,
-                _ => {}
-            }
-            start = end;
-        }
+    pub(crate) fn other_leg(&self) -> Option<Cow<'a, str>> {
+        self.find("Other-Leg-Unique-ID")
     }
 
-    /// Reads a line if it is asked for.
-    fn take_line(&mut self, line: &'a [u8]) {
-        let at_colon = |length: &usize| line.get(*length) == Some(&b':');
-        let Some(length) = LENGTHS.into_iter().find(at_colon) else {
-            return;
-        };
-        self.put(&line[..length], Text::Line(line, length));
-    }
-
-    /// Keeps the value if the name is asked for.
-    fn put(&mut self, name: &[u8], value: Text<'a>) {
-        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
-        // the lengths are those of LENGTHS
-        let target = match name.len() {
-            9 if is("Unique-ID") => {
-                self.uuid = value.get();
-                return;
-            }
-            9 if is("Core-UUID") => &mut self.core,
-            10 if is("Event-Name") => {
-                self.name = value.into_value();
-                return;
-            }
-            10 if is("Other-Type") => &mut self.other_type,
-            12 if is("Answer-State") => &mut self.answer_state,
-            12 if is("Hangup-Cause") => &mut self.cause,
-            12 if is("Channel-Name") => &mut self.channel_name,
-            13 if is("Channel-State") => &mut self.channel_state,
-            14 if is("Call-Direction") => &mut self.direction,
-            14 if is("Event-Subclass") => {
-                self.subclass = value.get();
-                return;
-            }
-            14 if is("Event-Sequence") => {
-                self.sequence = value.into_value().parse().ok();
-                return;
-            }
-            19 if is("Other-Leg-Unique-ID") => &mut self.other_leg,
-            20 if is("Event-Date-Timestamp") => &mut self.timestamp,
-            _ => return,
-        };
-        *target = value;
+    pub(crate) fn other_type(&self) -> Option<Cow<'a, str>> {
+        self.find("Other-Type")
     }
 
     /// As [`get`](Self::get) without an index, for a single header.
     pub(crate) fn find(&self, name: &str) -> Option<Cow<'a, str>> {
-        match self.document {
-            Some(document) => {
-                let line = lines(document, name).last()?;
+        match self.lines() {
+            Some(lines) => {
+                let line = named(lines.all, name).last()?;
                 Some(value_of(line, name.len()))
             }
             None => self.get(name),
@@ -210,9 +189,10 @@ impl<'a> Facts<'a> {
 
     /// `finder` looks for [`CALL_ID`].
     pub(crate) fn has_call_id(&self, finder: &Finder<'_>) -> bool {
-        let Some(document) = self.document.map(|_| self.variables) else {
+        let Some(lines) = self.lines() else {
             return self.get(CALL_ID).is_some();
         };
+        let document = lines.after_own();
         let mut found = finder.find_iter(document);
         found.any(|at| is_line(document, at, CALL_ID.len()))
     }
@@ -222,8 +202,8 @@ impl<'a> Facts<'a> {
     }
 
     fn variable(&self, name: &str) -> Option<Cow<'a, str>> {
-        match self.document {
-            Some(_) => Some(value_of(lines(self.variables, name).last()?, name.len())),
+        match self.lines() {
+            Some(lines) => Some(value_of(named(lines.after_own(), name).last()?, name.len())),
             None => self.get(name),
         }
     }
@@ -242,19 +222,124 @@ impl<'a> Facts<'a> {
     }
 }
 
+impl<'a> Lines<'a> {
+    fn of(event: &'a Event, name: &str) -> Option<Self> {
+        let all = document(event)?;
+        let own = own_headers(all, name.as_bytes());
+        Some(Self { all, own })
+    }
+
+    /// The lines that follow what every event begins with.
+    fn after_own(&self) -> &'a [u8] {
+        &self.all[self.own.unwrap_or_default()..]
+    }
+
+    /// In an event of the switch they come right after its number, the codecs and the caller behind
+    /// them. In that of a client they can be anywhere.
+    fn states(&self) -> States<'a> {
+        let mut states = States::default();
+        let document = self.after_own();
+        let is_own = self.own.is_some();
+        let mut start = 0;
+        let ends = memchr_iter(b'\n', document).map(|at| at + 1);
+        for end in ends.chain([document.len()]) {
+            let line = &document[start..end];
+            start = end;
+            match line.first() {
+                Some(b'C' | b'c' | b'v') if is_own && is_behind(line) => break,
+                Some(b'A' | b'C' | b'H' | b'a' | b'c' | b'h') => states.take_line(line),
+                Some(b'\n' | b'\r') => break,
+                _ => {}
+            }
+        }
+        states
+    }
+}
+
+/// Whether what the switch says of the state of a channel is over with this line.
+fn is_behind(line: &[u8]) -> bool {
+    let next: [&[u8]; 3] = [b"Channel-Read-Codec", b"Caller-", b"variable_"];
+    next.iter().any(|name| line.starts_with(name))
+}
+
+impl<'a> States<'a> {
+    /// Reads all headers.
+    fn indexed(event: &'a Event) -> Self {
+        let mut states = Self::default();
+        let headers = event.headers().iter();
+        headers.for_each(|header| states.put(header.raw_name(), Text::Read(header.value())));
+        states
+    }
+
+    /// Reads a line if it is asked for.
+    fn take_line(&mut self, line: &'a [u8]) {
+        let at_colon = |length: &usize| line.get(*length) == Some(&b':');
+        if let Some(length) = [12, 13, 14].into_iter().find(at_colon) {
+            self.put(&line[..length], Text::Line(line, length));
+        }
+    }
+
+    /// Keeps the value if the name is asked for.
+    fn put(&mut self, name: &[u8], value: Text<'a>) {
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+        let target = match name.len() {
+            12 if is("Answer-State") => &mut self.answer_state,
+            12 if is("Hangup-Cause") => &mut self.cause,
+            13 if is("Channel-State") => &mut self.channel_state,
+            14 if is("Call-Direction") => &mut self.direction,
+            _ => return,
+        };
+        *target = value;
+    }
+}
+
 /// The headers of a plain event as they came.
 fn document(event: &Event) -> Option<&[u8]> {
     if event.format() != EventFormat::Plain {
         return None;
     }
     let raw: &[u8] = event.raw();
-    let envelope = memmem::find(raw, BLANK_LINE)? + BLANK_LINE.len();
+    let mut ends = memchr_iter(b'\n', raw);
+    let envelope = ends.find(|&at| raw[at..].starts_with(BLANK_LINE))? + BLANK_LINE.len();
     let body = event.body().map_or(0, <[u8]>::len);
     raw.get(envelope..raw.len() - body)
 }
 
+/// Where the headers end that the switch begins an event with, if it has: the name and its own UUID
+/// come first then, and the number of the event last. What a client sends begins with `Command`, and
+/// an event that was made of another one has the other one's name first.
+fn own_headers(document: &[u8], name: &[u8]) -> Option<usize> {
+    let rest = document.strip_prefix(b"Event-Name: ")?.strip_prefix(name)?;
+    if !rest.starts_with(b"\nCore-UUID: ") {
+        return None;
+    }
+    // few lines have a q
+    let at = line_with(document, SEQUENCE, 8)?;
+    let end = memchr(b'\n', &document[at..])?;
+    Some(at + end + 1)
+}
+
+/// Where the first line is that begins so, looked for by the one letter of it that is at `letter`.
+fn line_with(document: &[u8], begin: &[u8], letter: usize) -> Option<usize> {
+    let found = memchr_iter(begin[letter], document);
+    let mut starts = found.filter_map(|at| at.checked_sub(letter));
+    starts.find(|&at| {
+        let begins = at == 0 || document[at - 1] == b'\n';
+        begins && document[at..].starts_with(begin)
+    })
+}
+
+/// The number that ends the last of these lines.
+fn number_before(lines: &[u8]) -> Option<u64> {
+    let lines = lines.strip_suffix(b"\n").unwrap_or(lines);
+    let lines = lines.strip_suffix(b"\r").unwrap_or(lines);
+    let digits = lines.iter().rev().take_while(|byte| byte.is_ascii_digit());
+    let digits = &lines[lines.len() - digits.count()..];
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
 /// The lines of this name, spelled as the switch does.
-fn lines<'a>(document: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+fn named<'a>(document: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
     let length = name.len();
     let found = memmem::find_iter(document, name).filter(move |&at| is_line(document, at, length));
     found.map(move |at| {
@@ -269,13 +354,17 @@ fn is_line(document: &[u8], at: usize, name: usize) -> bool {
     begins && document.get(at + name) == Some(&b':')
 }
 
-/// The value of a line whose name is so long.
-fn value_of(line: &[u8], name: usize) -> Cow<'_, str> {
+/// The value of a line whose name is so long, as it came.
+fn raw_value(line: &[u8], name: usize) -> &[u8] {
     let value = line.get(name + 1..).unwrap_or_default();
     let value = value.strip_prefix(b" ").unwrap_or(value);
     let value = value.strip_suffix(b"\n").unwrap_or(value);
-    let value = value.strip_suffix(b"\r").unwrap_or(value);
-    match std::str::from_utf8(value) {
+    value.strip_suffix(b"\r").unwrap_or(value)
+}
+
+/// The value of a line whose name is so long.
+fn value_of(line: &[u8], name: usize) -> Cow<'_, str> {
+    match std::str::from_utf8(raw_value(line, name)) {
         Ok(value) if !value.contains('%') => Cow::Borrowed(value),
         // decoded as all headers are
         _ => {
@@ -305,8 +394,15 @@ mod tests {
             facts.other_type(),
             facts.core(),
         ];
-        let numbers = (facts.timestamp(), facts.sequence);
+        let numbers = (facts.timestamp(), facts.sequence());
         format!("{} {of_channel:?} {numbers:?}", facts.name)
+    }
+
+    /// Of an event whose lines cannot be read.
+    fn indexed<'a>(event: &'a Event, route: &'a Route<'_>) -> Facts<'a> {
+        let facts = Facts::new(event, route);
+        facts.lines.set(None).unwrap();
+        facts
     }
 
     fn event(headers: &[(&str, &str)]) -> Event {
@@ -342,9 +438,13 @@ mod tests {
         let last = [&of_client[..], &own].concat();
         for headers in [&first[..], &last, &own, &of_client, &[]] {
             let event = event(headers);
-            let read = Facts::read(&event);
-            assert!(read.document.is_some());
-            let indexed = Facts::indexed(&event);
+            let route = event.route();
+            let read = Facts::new(&event, &route);
+            let begins = headers
+                .first()
+                .is_some_and(|(name, _)| *name == "Core-UUID");
+            assert_eq!(read.lines().unwrap().own.is_some(), begins);
+            let indexed = indexed(&event, &route);
             assert_eq!(read.call_id(), indexed.call_id());
             let finder = Finder::new(CALL_ID);
             assert_eq!(read.has_call_id(&finder), indexed.call_id().is_some());
@@ -352,7 +452,8 @@ mod tests {
             assert_eq!(shown(&read), shown(&indexed), "{headers:?}");
         }
         let event = event(&first);
-        let facts = Facts::read(&event);
+        let route = event.route();
+        let facts = Facts::new(&event, &route);
         assert_eq!(facts.uuid.as_deref(), Some("b"));
         assert_eq!(facts.call_id().as_deref(), Some("2 : ü@h"));
         for name in ["variable_a", "Event-Name", "Other-Type", "Type", "None"] {
@@ -367,7 +468,8 @@ mod tests {
         let event = builder
             .body("variable_sip_call_id: x\nUnique-ID: y\n")
             .build();
-        let facts = Facts::read(&event);
+        let route = event.route();
+        let facts = Facts::new(&event, &route);
         assert_eq!(
             (facts.call_id().as_deref(), facts.uuid.as_deref()),
             (None, None)

@@ -135,7 +135,8 @@ impl Lifecycle {
         if !self.is_active() {
             return;
         }
-        let facts = Facts::read(event);
+        let route = event.route();
+        let facts = Facts::new(event, &route);
         self.last.of(&facts, &self.telemetry);
         self.count_received(&facts);
         self.measure_lag(&facts, now);
@@ -153,7 +154,8 @@ impl Lifecycle {
         if !self.is_active() {
             return Processing::default();
         }
-        self.last.of(&Facts::read(event), &self.telemetry);
+        let route = event.route();
+        self.last.of(&Facts::new(event, &route), &self.telemetry);
         self.process_last(event)
     }
 
@@ -289,7 +291,7 @@ impl Lifecycle {
             return Some(Update::default());
         };
         let mut state = joined.switch.state();
-        let is_new = state.is_new(facts.sequence);
+        let is_new = state.is_new(facts.sequence());
         let for_whom = For {
             spans: self.sight.may_trace(),
             metrics: self.meter.is_some(),

@@ -76,7 +76,7 @@ impl Closed {
         // at most a quarter is taken, so that most values stand at their own place
         let mut places = vec![0_u16; (sorted.len() * 4).next_power_of_two()];
         for (number, value) in (2..).zip(&sorted) {
-            let mut at = hash(value) & (places.len() - 1);
+            let mut at = hash(value.as_bytes()) & (places.len() - 1);
             while places[at] != 0 {
                 at = (at + 1) & (places.len() - 1);
             }
@@ -95,22 +95,22 @@ impl Closed {
     }
 
     pub(crate) fn slot(&self, value: &str) -> Slot {
+        self.find(value.as_bytes()).unwrap_or(Slot::OTHER)
+    }
+
+    /// The slot of a value that is in the set.
+    pub(crate) fn find(&self, value: &[u8]) -> Option<Slot> {
         let mut at = hash(value);
         loop {
             at &= self.places.len() - 1;
             let number = self.places[at];
             // 0 is a free place: the value is none of these
-            let Some(text) = usize::from(number)
-                .checked_sub(2)
-                .and_then(|at| self.sorted.get(at))
-            else {
-                return Slot::OTHER;
-            };
-            if *text == value {
-                return Slot {
+            let text = self.sorted.get(usize::from(number).checked_sub(2)?)?;
+            if text.as_bytes() == value {
+                return Some(Slot {
                     number,
                     text: Some(*text),
-                };
+                });
             }
             at += 1;
         }
@@ -123,8 +123,7 @@ impl Closed {
 
 /// Of the length, the first bytes and the last: no more is needed to tell words apart, and nobody can
 /// put a word into a closed set.
-fn hash(value: &str) -> usize {
-    let bytes = value.as_bytes();
+fn hash(bytes: &[u8]) -> usize {
     let word = |bytes: &[u8]| {
         let known = bytes.first_chunk().map(|chunk| u64::from_le_bytes(*chunk));
         known.unwrap_or_else(|| {
