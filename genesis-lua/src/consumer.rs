@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use futures_util::future::BoxFuture;
@@ -93,15 +92,12 @@ impl LuaConsumer {
     ///
     /// Safe: nothing runs.
     pub async fn start(self) -> Result<RunningLuaConsumer> {
-        let active = Arc::new(AtomicU64::new(0));
         let (runtime, client) = (self.runtime.0, self.client);
-        let version = Version::start(&runtime, &self.app, &client, &active, 0).await?;
+        let version = Version::start(&runtime, &self.app, &client, None).await?;
         Ok(RunningLuaConsumer {
             runtime,
             client,
-            active,
             version,
-            number: 0,
             before: JoinSet::new(),
         })
     }
@@ -112,10 +108,7 @@ impl LuaConsumer {
 pub struct RunningLuaConsumer {
     runtime: Arc<Inner>,
     client: Client,
-    /// The number of the version that gets events.
-    active: Arc<AtomicU64>,
     version: Version,
-    number: u64,
     /// Versions before, which finish what they have begun.
     before: JoinSet<()>,
 }
@@ -126,9 +119,9 @@ impl RunningLuaConsumer {
         self.version.consumer.stats()
     }
 
-    /// Runs another version from now on: it gets the events that come, the one before finishes those
-    /// that it has begun. Both are subscribed while they change over, so the switch sends all the
-    /// time; an event that is handed out in that very moment may be handled by both or neither.
+    /// Runs another version from now on: it gets the events that come, the one before handles those
+    /// that it has got. Between two events one takes the place of the other, so that each is handled by
+    /// exactly one of them.
     ///
     /// # Errors
     ///
@@ -138,10 +131,8 @@ impl RunningLuaConsumer {
     ///
     /// Safe: the version before runs on.
     pub async fn reload(&mut self, app: &App) -> Result<()> {
-        let number = self.number + 1;
-        let next = Version::start(&self.runtime, app, &self.client, &self.active, number).await?;
-        self.active.store(number, Ordering::SeqCst);
-        self.number = number;
+        let before = Some(&self.version.consumer);
+        let next = Version::start(&self.runtime, app, &self.client, before).await?;
         let before = std::mem::replace(&mut self.version, next);
         while self.before.try_join_next().is_some() {}
         self.before.spawn(async move {
@@ -200,8 +191,7 @@ impl Version {
         runtime: &Arc<Inner>,
         app: &App,
         client: &Client,
-        active: &Arc<AtomicU64>,
-        number: u64,
+        before: Option<&RunningConsumer>,
     ) -> Result<Self> {
         if app.kind() != Kind::Consumer {
             let text = format!("{} is {}, and no consumer", app.name(), app.kind());
@@ -248,8 +238,6 @@ impl Version {
                 handler,
                 hops: hops.clone(),
                 runtime: runtime.clone(),
-                active: active.clone(),
-                number,
             };
             let call = move |event| sender.call(event);
             consumer = match wish.wanted {
@@ -258,8 +246,12 @@ impl Version {
                 Wanted::Subclass(name) => consumer.on_subclass_filtered(name, wish.filters, call),
             };
         }
+        let consumer = match before {
+            Some(before) => consumer.take_over(before).await?,
+            None => consumer.start().await?,
+        };
         Ok(Self {
-            consumer: consumer.start().await?,
+            consumer,
             operations,
         })
     }
@@ -276,32 +268,26 @@ struct Sender {
     handler: usize,
     hops: mpsc::UnboundedSender<Hop>,
     runtime: Arc<Inner>,
-    active: Arc<AtomicU64>,
-    number: u64,
 }
 
 impl Sender {
     /// What may wait is bounded by the handlers at work.
     fn call(&self, event: Event) -> impl Future<Output = HandlerResult> + Send + use<> {
-        let wanted = self.active.load(Ordering::SeqCst) == self.number;
-        let sent = wanted.then(|| {
-            let (shell, give) = shell();
-            let (answer, answered) = oneshot::channel();
-            let hop = Hop {
-                handler: self.handler,
-                event,
-                answer,
-                shell,
-                give,
-            };
-            self.hops.send(hop).map(|()| answered).map_err(drop)
-        });
+        let (shell, give) = shell();
+        let (answer, answered) = oneshot::channel();
+        let hop = Hop {
+            handler: self.handler,
+            event,
+            answer,
+            shell,
+            give,
+        };
+        let sent = self.hops.send(hop).map(|()| answered);
         let runtime = self.runtime.clone();
         async move {
             let answered = match sent {
-                None => return Ok(()),
-                Some(Ok(answered)) => answered.await,
-                Some(Err(())) => return Err("the thread of the script has ended".into()),
+                Ok(answered) => answered.await,
+                Err(_) => return Err("the thread of the script has ended".into()),
             };
             add(&runtime.counters.events, 1);
             match answered {

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use genesis_lua::client::proto::{Event, EventName};
 use genesis_lua::{App, ErrorKind};
 use support::{Stage, options, soon};
 
@@ -180,4 +181,70 @@ async fn a_handler_that_takes_too_long_is_cancelled() {
     stage.api("originate", "null/1 &park()").await;
     stage.line("next").await;
     assert_eq!(soon(running.stop()).await.timed_out, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_flow_while_versions_change_are_handled_once_each() {
+    let source = |version: usize| {
+        let other = ["HEARTBEAT", "CHANNEL_HOLD"][version % 2];
+        format!(
+            "local app = genesis.consumer()
+            app:handle('CUSTOM my::news', function(event)
+              if event['Number'] % 7 == 0 then genesis.sleep(0.002) end
+              genesis.log.info('{version} ' .. event['Number'])
+            end)
+            app:handle('{other}', function(event) end)"
+        )
+    };
+    let stage = Stage::new(&source(0)).await;
+    let client = stage.client().await;
+    let running = stage.runtime.consumer(&stage.live.current(), client);
+    let mut running = running.start().await.unwrap();
+    let sim = stage.sim.clone();
+    let (go, mut more) = tokio::sync::mpsc::channel::<()>(1);
+    let sending = tokio::spawn(async move {
+        let mut number: usize = 0;
+        // so many of them while each version is on its way
+        while more.recv().await.is_some() {
+            for _ in 0..20 {
+                let mut event = Event::builder(EventName::Custom);
+                event.push("Event-Subclass", "my::news").unwrap();
+                event.push("Number", &number.to_string()).unwrap();
+                sim.switch().fire(event);
+                number += 1;
+            }
+        }
+        number
+    });
+    for version in 1..=50 {
+        std::fs::write(&stage.path, source(version)).unwrap();
+        let app = App::load(&stage.path).unwrap();
+        go.send(()).await.unwrap();
+        running.reload(&app).await.unwrap();
+    }
+    drop(go);
+    let sent: usize = soon(sending).await.unwrap();
+    assert!(sent >= 50 * 20 - 20);
+    let logged = || {
+        let lines = stage.lines().into_iter().map(|line| line.text);
+        let numbers = lines.map(|text| {
+            let (version, number) = text.split_once(' ').unwrap();
+            (number.parse().unwrap(), version.parse().unwrap())
+        });
+        numbers.collect::<Vec<(usize, usize)>>()
+    };
+    soon(async {
+        while logged().len() < sent {
+            stage.line_after(logged().len()).await;
+        }
+    })
+    .await;
+    soon(running.stop()).await;
+    let mut all = logged();
+    all.sort_unstable();
+    let numbers: Vec<_> = all.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (0..sent).collect::<Vec<_>>());
+    let versions: Vec<_> = all.iter().map(|(_, version)| *version).collect();
+    assert!(versions.is_sorted(), "{versions:?}");
+    assert_eq!(stage.runtime.stats().handlers_failed, 0);
 }
