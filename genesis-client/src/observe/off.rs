@@ -105,10 +105,10 @@ impl Connection {
         Operation {}
     }
 
-    /// Any other operation, by the name of its span. `limit` is the configured deadline, if it has
-    /// one.
+    /// Any other operation, by its name: that of its span, if it has one, else it is only counted and
+    /// timed. `limit` is the configured deadline, if it has one.
     #[inline]
-    pub fn operation(&self, _span: &'static str, _limit: Option<Duration>) -> Operation {
+    pub fn operation(&self, _name: &'static str, _limit: Option<Duration>) -> Operation {
         Operation {}
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Instrument, Kind, Metric, Span, metrics, operations, sources, spans};
+use super::{Instrument, Kind, Metric, Span, metrics, operations, sources, spans, values};
 
 /// `SIGNALS.md`: every span and every metric, and where their attributes come from.
 #[must_use]
@@ -18,7 +18,25 @@ pub fn signals_document() -> String {
     }
     out.push_str("\nEvery span of a channel's life also carries, once it is known: ");
     out.push_str(&list(spans::OF_A_CHANNEL, "`"));
-    out.push_str(".\n\n## Where attributes come from\n\n| attribute | source |\n|---|---|\n");
+    out.push_str(
+        ".\n\nSpans that an application names itself (`genesis_otel::span` in Rust, `genesis.span` in \
+         Lua) have the\nattributes that it gives them and stand among these.\n\n\
+         What failed has the status Error, `error.type` and an event `exception`; of a script's error \
+         with\n`exception.stacktrace`, too.\n\n\
+         ## Operations on a channel\n\n\
+         What genesis-channel does, as the label `operation` has it. Every one of them feeds\n`",
+    );
+    out.push_str(metrics::CHANNEL_OPERATIONS_TOTAL.name);
+    out.push_str("` and\n`");
+    out.push_str(metrics::CHANNEL_OPERATION_DURATION_SECONDS.name);
+    out.push_str("`.\n\n| operation | span |\n|---|---|\n");
+    for name in values::OPERATIONS {
+        let of_name = operations::of(&format!("channel.{name}"));
+        let span = of_name.and_then(|operation| operation.span);
+        let span = span.map_or_else(String::new, |span| format!("`{}`", span.name));
+        line(&mut out, &[&format!("`{name}`"), &span]);
+    }
+    out.push_str("\n## Where attributes come from\n\n| attribute | source |\n|---|---|\n");
     for source in sources::ALL {
         let header = match source.header {
             "" => String::new(),
