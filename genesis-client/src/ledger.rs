@@ -5,6 +5,7 @@
 //! BACKGROUND_JOB always stays, because jobs are awaited by it.
 
 mod by_hand;
+mod ends;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,6 +50,10 @@ pub(crate) struct Ledger {
     /// The channel of an outbound socket, if only its events are wanted, and those of channels that
     /// subscribers name.
     scope: Option<String>,
+    /// The channel that `myevents` has bound the connection to.
+    only: Option<String>,
+    /// A command by hand may have changed what comes.
+    changed: bool,
 }
 
 impl Ledger {
@@ -70,6 +75,8 @@ impl Ledger {
             executions: EventSet::new(),
             fixed: None,
             scope: None,
+            only: None,
+            changed: false,
         }
     }
 
@@ -78,6 +85,7 @@ impl Ledger {
         self.allowed = allowed;
         self.wire = EventSet::new();
         self.filtered_channels = BTreeSet::new();
+        self.only = None;
         self.log_wire = None;
         self.jobs_refused = false;
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use genesis_proto::EventFormat;
 use genesis_proto::command::{Command, EventSet, Verb};
 use genesis_proto::name::LogLevel;
 use genesis_proto::session::switch::MY_EVENTS;
@@ -29,6 +30,7 @@ pub(crate) enum Undo {
     Nothing,
     Events(EventSet),
     Filter(String, String),
+    Only,
 }
 
 impl ByHand {
@@ -60,6 +62,7 @@ impl Ledger {
         if !concerns {
             return ByHand::unchanged(command);
         }
+        self.changed = true;
         let text = line_of(&command);
         let mut words = text.split(' ').skip(1).filter(|word| !word.is_empty());
         match verb {
@@ -78,7 +81,14 @@ impl Ledger {
             Verb::Noevents => self.take_off(&self.by_hand.clone()),
             Verb::Myevents => {
                 self.sends(&MY_EVENTS.iter().cloned().collect());
-                ByHand::unchanged(command)
+                // an outbound socket names only a format: the channel is its own
+                let uuid = words.next().filter(|it| it.parse::<EventFormat>().is_err());
+                let uuid = uuid.or(self.scope.as_deref()).unwrap_or_default();
+                self.only = Some(uuid.to_owned());
+                ByHand {
+                    undo: Undo::Only,
+                    ..ByHand::unchanged(command)
+                }
             }
             Verb::Filter => self.filter_by_hand(&text, command),
             Verb::Log => {
@@ -97,8 +107,10 @@ impl Ledger {
 
     /// The switch refused a command by hand.
     pub(crate) fn undo(&mut self, undo: &Undo) {
+        self.changed |= !matches!(undo, Undo::Nothing);
         match undo {
             Undo::Nothing => {}
+            Undo::Only => self.only = None,
             Undo::Events(set) => {
                 self.by_hand = self.by_hand.difference(set);
                 self.refused(set);

@@ -19,13 +19,12 @@ use crate::ledger::{Ledger, Undo};
 use crate::log::LogRouter;
 use crate::observe;
 use crate::outbound::SocketMode;
-use crate::resync::ChannelSnapshot;
 use crate::router::{Router, SubscriberId};
 use crate::stats::Counters;
 use crate::subscription::Gap;
 
 /// Whose the next reply is. In the order of the commands.
-enum Pending {
+pub(super) enum Pending {
     Caller {
         reply: Answer<Reply>,
         _permit: OwnedSemaphorePermit,
@@ -45,7 +44,7 @@ enum Pending {
 }
 
 /// What a refusal of a caller's command undoes.
-enum Then {
+pub(super) enum Then {
     ByHand(Undo),
     Job(String),
     Execution(String),
@@ -54,7 +53,7 @@ enum Then {
 pub(crate) struct Core {
     pub(super) common: Arc<Common>,
     pub(super) requests: mpsc::UnboundedReceiver<Request>,
-    pending: VecDeque<Pending>,
+    pub(super) pending: VecDeque<Pending>,
     /// What became of commands without a reply, in their order, until the reason is known.
     unanswered: VecDeque<Outcome>,
     router: Router,
@@ -62,7 +61,9 @@ pub(crate) struct Core {
     logs: LogRouter,
     waiters: Waiters,
     lag: LagMeter,
-    observe: observe::Reader,
+    pub(super) observe: observe::Reader,
+    /// When telemetry compares the calls that it counts once more.
+    pub(super) compare_by: Option<Instant>,
     /// A link without HEARTBEAT is given up.
     pub(super) follows_heartbeat: bool,
     /// Whether executions' events are on the wire.
@@ -96,6 +97,7 @@ impl Core {
             waiters: Waiters::default(),
             lag: LagMeter::default(),
             observe,
+            compare_by: None,
             follows_heartbeat: false,
             follows_executions: false,
             last_heard: Instant::now(),
@@ -161,6 +163,7 @@ impl Core {
             if own_events.is_some() {
                 let myevents = Command::myevents(self.common.options.event_format);
                 self.send_all_own(session, vec![myevents]);
+                self.ledger.only(uuid);
             }
             self.ledger.fix(mode, own_events.unwrap_or_default());
         }
@@ -501,16 +504,6 @@ impl Core {
         }
     }
 
-    /// The link is back: calls that telemetry counts may have ended meanwhile.
-    pub(super) fn observe_gap(&mut self, session: &mut ClientSession) {
-        if self.observe.wants_alive()
-            && let Ok(command) = Command::api("show channels as json")
-            && session.submit(&command).is_ok()
-        {
-            self.pending.push_back(Pending::Alive);
-        }
-    }
-
     fn undo(&mut self, then: Then) {
         match then {
             Then::ByHand(undo) => self.ledger.undo(&undo),
@@ -566,6 +559,9 @@ impl Core {
                 if refused {
                     self.undo(then);
                 }
+                if self.ledger.take_changed() {
+                    self.observe_ends();
+                }
                 if caller.send(Ok(reply)).is_err() {
                     Counters::add(&self.common.counters.replies_unclaimed, 1);
                 }
@@ -575,6 +571,7 @@ impl Core {
                     tracing::warn!(reply = %reply.text().trim_end(), "FreeSWITCH refused to change what it sends");
                     self.ledger.refused(&names);
                 }
+                self.observe_ends();
                 for (id, done) in done {
                     let answer = if refused {
                         let command = if names.is_empty() { "log" } else { "event" };
@@ -588,13 +585,7 @@ impl Core {
                     let _ = done.send(answer);
                 }
             }
-            Some(Pending::Alive) => {
-                let output = reply.body_bytes().unwrap_or_default();
-                if let Ok(shown) = ChannelSnapshot::from_json(&output) {
-                    let mut uuids = shown.iter().map(|row| row.uuid().to_owned());
-                    self.observe.alive(&mut uuids);
-                }
-            }
+            Some(Pending::Alive) => self.observe_alive(&reply),
             Some(Pending::Probe) | None => {}
         }
     }
@@ -666,6 +657,7 @@ impl Core {
             }
         }
         self.observe.link_lost();
+        self.compare_by = None;
         self.waiters.link_lost(reason);
         self.router.lost(reason);
     }

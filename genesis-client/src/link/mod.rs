@@ -5,6 +5,7 @@
 
 mod core;
 mod lag;
+mod observed;
 mod run;
 mod supervise;
 mod waiters;

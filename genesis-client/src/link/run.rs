@@ -118,6 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Step::Ended => {}
                 Step::HandlesGone => core.closing = true,
                 Step::Timer => {
+                    core.compare_again(&mut self.session);
                     let overdue = self.ends_by(core).is_some_and(|end| Instant::now() >= end);
                     if overdue || core.check(&mut self.session) {
                         return self.abandon(core);
@@ -180,7 +181,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if self.last_words.is_none() && (self.write_broken || !self.session.is_ready()) {
             self.last_words = Some(Instant::now() + LAST_WORDS);
         }
-        if let Some(end) = self.ends_by(core)
+        if let Some(end) = self
+            .ends_by(core)
+            .into_iter()
+            .chain(core.observe_by())
+            .min()
             && end < timer.deadline()
         {
             timer.as_mut().reset(end);

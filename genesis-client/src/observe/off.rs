@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use genesis_proto::{Command, Event};
 
@@ -29,6 +29,22 @@ pub struct Operation {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Reader {}
+
+/// The channels whose ends a connection is told: what it is subscribed to has CHANNEL_HANGUP,
+/// CHANNEL_HANGUP_COMPLETE or CHANNEL_DESTROY, and no filter holds them back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// Every channel of the switch.
+    All,
+    /// The channels with these Unique-IDs; none, if the list is empty.
+    Of(Vec<String>),
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self::Of(Vec::new())
+    }
+}
 
 /// What became of an event that was read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -250,6 +266,20 @@ impl Reader {
     /// The channels that there are, after a gap.
     #[inline]
     pub fn alive(&mut self, _uuids: &mut dyn Iterator<Item = String>) {}
+
+    /// The channels that there are cannot be known.
+    #[inline]
+    pub fn alive_unknown(&mut self) {}
+
+    /// Of which channels this link is told the ends from now on; of none at first.
+    #[inline]
+    pub fn hears(&mut self, _: Ends) {}
+
+    /// When this is to be asked again at the latest. What is due now is done.
+    #[inline]
+    pub fn due(&mut self, _now: impl FnOnce() -> Instant) -> Option<Instant> {
+        None
+    }
 
     /// An event was read and is about to be handed out: its channel is remembered before anybody
     /// handles it, so that what is made of it is in the channel's trace.

@@ -32,12 +32,14 @@ impl TelemetryBuilder {
     /// Starts from what `variable` says of each environment variable.
     pub(crate) fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
         let is_on = |name: &str| !variable(name).is_some_and(|value| is_no(&value));
+        let is_asked = |name: &str| variable(name).is_some_and(|value| is_yes(&value));
         let globs =
             |name: &str| variable(name).map_or_else(Globs::default, |list| Globs::parse(&list));
         let denied = Globs::new(DENIED);
         let shared = Shared {
             lifecycle: is_on("GENESIS_TRACE_ESL_LIFECYCLE"),
             subclasses: is_on("GENESIS_TRACE_CUSTOM_SUBCLASSES"),
+            channels: is_asked("GENESIS_TRACE_CHANNELS"),
             excluded_events: globs("GENESIS_EXCLUDED_EVENTS"),
             excluded_commands: globs("GENESIS_EXCLUDED_COMMANDS"),
             headers: HeaderAttributes::All,
@@ -70,6 +72,19 @@ impl TelemetryBuilder {
     /// Whether subclasses of CUSTOM become spans (`freeswitch.sofia.*`, ...); on by default.
     pub fn custom_subclasses(mut self, on: bool) -> Self {
         self.shared.subclasses = on;
+        self
+    }
+
+    /// Whether each channel has a span `freeswitch.channel` of its own, from its creation to its
+    /// end; off by default. It is the parent of the channel's other spans.
+    ///
+    /// There is one however many connections see the channel, as long as one of them is told of
+    /// its end ([`Ends`](crate::hooks::Ends)). It ends with CHANNEL_DESTROY; 5 s after
+    /// CHANNEL_HANGUP_COMPLETE, because not everybody is sent a DESTROY; or when nobody is told of
+    /// the end any more, at a gap or at the end of the link. A channel that is forgotten because
+    /// there are more than [`max_channels`](Self::max_channels) ends its span as well.
+    pub fn channel_spans(mut self, on: bool) -> Self {
+        self.shared.channels = on;
         self
     }
 
@@ -135,8 +150,9 @@ impl TelemetryBuilder {
         self
     }
 
-    /// How many channels of a switch are remembered, 10,000 by default, at least 1. Past that the
-    /// oldest is forgotten: it no longer counts as active, and its later spans begin a new trace.
+    /// How many channels of a switch are remembered, 10,000 by default, at least 1. Past that one
+    /// is forgotten, the oldest of those that have ended or else the oldest: it no longer counts as
+    /// active, and its later spans begin a new trace.
     pub fn max_channels(mut self, channels: usize) -> Self {
         self.shared.max_channels = channels.max(1);
         self
@@ -234,9 +250,16 @@ impl TelemetryBuilder {
 }
 
 fn is_no(value: &str) -> bool {
-    ["0", "false", "no", "off"]
-        .iter()
-        .any(|no| value.trim().eq_ignore_ascii_case(no))
+    is_one_of(value, ["0", "false", "no", "off"])
+}
+
+fn is_yes(value: &str) -> bool {
+    is_one_of(value, ["1", "true", "yes", "on"])
+}
+
+fn is_one_of(value: &str, words: [&str; 4]) -> bool {
+    let value = value.trim();
+    words.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 impl fmt::Debug for TelemetryBuilder {
@@ -244,6 +267,7 @@ impl fmt::Debug for TelemetryBuilder {
         f.debug_struct("TelemetryBuilder")
             .field("lifecycle", &self.shared.lifecycle)
             .field("custom_subclasses", &self.shared.subclasses)
+            .field("channel_spans", &self.shared.channels)
             .finish_non_exhaustive()
     }
 }
@@ -275,6 +299,15 @@ mod tests {
         assert!(off.excludes_command("api") && !off.excludes_command("bgapi"));
         let on = from(&[("GENESIS_TRACE_ESL_LIFECYCLE", "1")]);
         assert!(on.shared().lifecycle);
+    }
+
+    #[test]
+    fn spans_of_channels_are_asked_for() {
+        assert!(!from(&[]).shared().channels);
+        for (value, on) in [("1", true), (" Yes ", true), ("0", false), ("maybe", false)] {
+            let telemetry = from(&[("GENESIS_TRACE_CHANNELS", value)]);
+            assert_eq!(telemetry.shared().channels, on, "{value}");
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ const HIDDEN: &str = "hidden";
 /// |---|---|
 /// | `GENESIS_TRACE_ESL_LIFECYCLE=0` | no `freeswitch.channel.*` and `freeswitch.call.*` spans |
 /// | `GENESIS_TRACE_CUSTOM_SUBCLASSES=0` | no spans for subclasses of CUSTOM |
+/// | `GENESIS_TRACE_CHANNELS=1` | a span `freeswitch.channel` around those of each channel |
 /// | `GENESIS_EXCLUDED_EVENTS` | names and subclasses that become no span, `*` allowed |
 /// | `GENESIS_EXCLUDED_COMMANDS` | commands that become no span, as `command.name` names them |
 ///
@@ -64,6 +65,8 @@ pub struct Telemetry {
 pub(crate) struct Shared {
     pub(crate) lifecycle: bool,
     pub(crate) subclasses: bool,
+    /// Each channel has a span of its own.
+    pub(crate) channels: bool,
     pub(crate) excluded_events: Globs,
     pub(crate) excluded_commands: Globs,
     pub(crate) headers: HeaderAttributes,
@@ -237,6 +240,7 @@ impl fmt::Debug for Telemetry {
         f.debug_struct("Telemetry")
             .field("lifecycle", &shared.lifecycle)
             .field("custom_subclasses", &shared.subclasses)
+            .field("channel_spans", &shared.channels)
             .field("excluded_events", &shared.excluded_events)
             .field("excluded_commands", &shared.excluded_commands)
             .field("header_attributes", &shared.headers)

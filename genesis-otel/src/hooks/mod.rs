@@ -27,6 +27,7 @@ pub use reader::{Reader, Routed};
 pub(crate) use sight::Sight;
 
 pub use crate::config::Telemetry;
+pub use crate::lifecycle::Ends;
 
 /// Runs `future`, in a task of its own for instance, so that what is observed in it is a child of
 /// the span that is current now. Only the span's ids are kept: the span ends when it ends.

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::time::Instant;
 
 use genesis_proto::Event;
 
 use super::connection::Connection;
 use super::level::Level;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Ends, Lifecycle};
 use crate::metering::Labels;
 use crate::vocabulary::metrics::EVENTS_LAGGED_TOTAL;
 
@@ -86,6 +87,25 @@ impl Reader {
         if let Some(lifecycle) = &mut self.lifecycle {
             lifecycle.after_gap(&uuids.collect::<HashSet<String>>());
         }
+    }
+
+    /// The channels that there are cannot be known.
+    pub fn alive_unknown(&mut self) {
+        if let Some(lifecycle) = &mut self.lifecycle {
+            lifecycle.gap_unknown();
+        }
+    }
+
+    /// Of which channels this link is told the ends from now on; of none at first.
+    pub fn hears(&mut self, ends: Ends) {
+        if let Some(lifecycle) = &mut self.lifecycle {
+            lifecycle.hears(ends);
+        }
+    }
+
+    /// When this is to be asked again at the latest. What is due now is done.
+    pub fn due(&mut self, now: impl FnOnce() -> Instant) -> Option<Instant> {
+        self.lifecycle.as_mut()?.due(now)
     }
 
     /// Whether anybody listens, asked with every event: the connection itself is asked only when it

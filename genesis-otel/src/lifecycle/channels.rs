@@ -1,60 +1,49 @@
 //! What is remembered of the channels of one switch.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use genesis_proto::name::ChannelState;
-use opentelemetry::trace::SpanContext;
+use opentelemetry::global::BoxedSpan;
+use opentelemetry::trace::{Span as _, SpanContext};
 
+pub(crate) use super::channel::Known;
+use super::channel::{Channel, created, is_alive, is_end};
 use super::expected::Expected;
 use super::facts::Facts;
-use crate::traceparent;
+use super::gone::Gone;
+use super::hearing::{Ends, Hearing};
+use super::opened::Closing;
 use crate::vocabulary::values::{Sets, Slot};
 
 /// UUIDs are 36 bytes; who sets `origination_uuid` may have others. Longer ones are not remembered.
-const MAX_UUID: usize = 128;
-/// Longer texts are no Call-ID and no name of a channel.
-const MAX_TEXT: usize = 256;
-/// A channel that has hung up is kept this long for its DESTROY, in microseconds of the switch.
-const AFTER_HANGUP: u64 = 5_000_000;
-/// So many destroyed channels are known by UUID, for events that come late.
-const MAX_GONE: usize = 1_024;
-
-/// What is remembered of one channel.
-#[derive(Debug, Default)]
-struct Channel {
-    order: u64,
-    call_id: Option<Arc<str>>,
-    name: Option<Arc<str>>,
-    /// From its variable, or from who called it.
-    traceparent: Option<SpanContext>,
-    /// Its variables were shown, if it has any: before CHANNEL_CREATE none are.
-    settled: bool,
-    /// The leg that made this one.
-    originator: Option<Box<str>>,
-    /// Its first span: the parent of the others.
-    root: Option<SpanContext>,
-    /// Microseconds since 1970.
-    created: Option<u64>,
-    /// The direction under which it counts as active.
-    active: Option<Slot>,
-    ended: bool,
-    /// Its HANGUP_COMPLETE has come.
-    complete: bool,
-}
+pub(super) const MAX_UUID: usize = 128;
+/// A channel that has hung up is kept this long for its DESTROY.
+const AFTER_HANGUP: Duration = Duration::from_secs(5);
 
 /// What an event has changed, and what is known of its channel.
 #[derive(Debug, Default)]
 pub(crate) struct Update {
-    /// Active channels by direction: more or fewer.
-    pub(crate) active: Vec<(Slot, f64)>,
+    pub(crate) changes: Changes,
     /// The channel has ended with this event.
     pub(crate) ended: bool,
     /// How long the call was, in seconds, when it ended.
     pub(crate) duration: Option<f64>,
     /// The event is the channel's first HANGUP_COMPLETE.
     pub(crate) completed: bool,
+    /// The span of the channel is to be made now.
+    pub(crate) opens: bool,
     pub(crate) known: Known,
+}
+
+/// What is to be done when the table is not locked any more.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Changes {
+    /// Active channels by direction: more or fewer.
+    pub(crate) active: Vec<(Slot, f64)>,
+    /// Spans of channels that end.
+    pub(crate) closing: Vec<Closing>,
 }
 
 /// Who listens.
@@ -62,26 +51,8 @@ pub(crate) struct Update {
 pub(crate) struct For {
     pub(crate) spans: bool,
     pub(crate) metrics: bool,
-}
-
-/// What is known of the channel of an event.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Known {
-    pub(crate) call_id: Option<Arc<str>>,
-    pub(crate) name: Option<Arc<str>>,
-    /// The parent of the span that is to be made.
-    pub(crate) parent: Option<SpanContext>,
-    /// The channel has had a span.
-    pub(crate) has_root: bool,
-}
-
-impl Known {
-    /// Whether it was decided with the channel's first span that its trace is not sampled: there is
-    /// no use in making further spans.
-    pub(crate) fn is_dropped(&self) -> bool {
-        let root = self.parent.as_ref().filter(|_| self.has_root);
-        root.is_some_and(|root| !root.is_sampled())
-    }
+    /// Each channel has a span of its own.
+    pub(crate) channels: bool,
 }
 
 /// The channels of one switch, bounded.
@@ -91,11 +62,19 @@ pub(crate) struct Channels {
     by_uuid: HashMap<Box<str>, Channel>,
     by_age: BTreeMap<u64, Box<str>>,
     next: u64,
-    /// Those that hung up completely, by time.
-    complete: VecDeque<(u64, u64)>,
-    /// Those that are no more, and their roots.
-    gone: HashMap<Box<str>, Option<SpanContext>>,
-    gone_by_age: VecDeque<Box<str>>,
+    /// Those that hung up completely, by time of the switch.
+    complete: BTreeSet<(u64, u64)>,
+    /// Those that have ended or that nobody is told the end of: forgotten first.
+    over: BTreeSet<u64>,
+    gone: Gone,
+    hearing: Hearing,
+    /// The next number of a connection.
+    connections: u64,
+    /// Somebody asks when spans are due.
+    is_asked: bool,
+    /// Channels with a span that have hung up completely since that was asked last.
+    hung_up: Vec<u64>,
+    due: VecDeque<(Instant, u64)>,
 }
 
 impl Channels {
@@ -105,14 +84,20 @@ impl Channels {
             by_uuid: HashMap::new(),
             by_age: BTreeMap::new(),
             next: 0,
-            complete: VecDeque::new(),
-            gone: HashMap::new(),
-            gone_by_age: VecDeque::new(),
+            complete: BTreeSet::new(),
+            over: BTreeSet::new(),
+            gone: Gone::default(),
+            hearing: Hearing::default(),
+            connections: 0,
+            is_asked: false,
+            hung_up: Vec::new(),
+            due: VecDeque::new(),
         }
     }
 
-    /// Takes an event in. What only spans need is not looked for if there are none. A channel becomes active only for who `counts` it: what was not added to
-    /// a gauge must not be taken off it.
+    /// Takes an event in. What only spans need is not looked for if there are none. A channel
+    /// becomes active only for who `counts` it: what was not added to a gauge must not be taken off
+    /// it.
     pub(crate) fn update(
         &mut self,
         facts: &Facts<'_>,
@@ -121,27 +106,23 @@ impl Channels {
         for_whom: For,
     ) -> Update {
         let mut update = Update::default();
-        let Some(uuid) = facts.uuid.as_deref().filter(|uuid| uuid.len() <= MAX_UUID) else {
+        let is_uuid = |uuid: &&str| !uuid.is_empty() && uuid.len() <= MAX_UUID;
+        let Some(uuid) = facts.uuid.as_deref().filter(is_uuid) else {
             return update;
         };
         let name = &*facts.name;
-        if name == "CHANNEL_UUID" {
-            self.rename(facts.get("Old-Unique-ID").as_deref(), uuid);
-        }
         let is_new = name == "CHANNEL_CREATE";
         if is_new {
-            // who sets `origination_uuid` may use one again
-            self.gone.remove(uuid);
+            self.replace(uuid, facts, &mut update.changes);
+        } else if name == "CHANNEL_UUID" {
+            self.rename(facts, uuid, &mut update.changes);
         }
         if !self.by_uuid.contains_key(uuid) {
-            // only events that describe a channel begin one, and none of the last ones
-            let over = facts.channel_state().as_deref().map(ChannelState::from);
-            let over = over.is_none_or(|state| state.is_over());
-            if over || name == "CHANNEL_DESTROY" || self.gone.contains_key(uuid) {
+            if !self.may_begin(facts, uuid) {
                 update.known = self.known(uuid);
                 return update;
             }
-            self.begin(uuid, facts.timestamp(), &mut update);
+            self.begin(uuid, facts.timestamp(), &mut update.changes);
             if let Some(channel) = self.by_uuid.get_mut(uuid) {
                 channel.traceparent = expected.take(uuid);
             }
@@ -154,28 +135,47 @@ impl Channels {
         }
         if for_whom.spans && !channel.is_dropped() {
             channel.learn(facts);
-            channel.settled |= !is_early(facts) || channel.traceparent.is_some();
         }
         if is_end(name) {
             if !channel.ended {
                 channel.end(facts, &mut update);
+                self.over.insert(channel.order);
             }
-        } else if for_whom.metrics
-            && channel.active.is_none()
-            && !channel.ended
-            && (is_new || is_alive(facts))
-        {
-            let direction = sets
-                .directions
-                .slot(facts.direction().as_deref().unwrap_or_default());
-            channel.active = Some(direction);
-            update.active.push((direction, 1.0));
+        } else if !channel.ended {
+            let may_count = for_whom.metrics && channel.active.is_none();
+            if (may_count || channel.doubt.is_some())
+                && (is_new || is_alive(facts))
+                && self.hearing.covers(uuid)
+            {
+                channel.doubt = None;
+                self.over.remove(&channel.order);
+                if may_count {
+                    let direction = facts.direction();
+                    let direction = sets
+                        .directions
+                        .slot(direction.as_deref().unwrap_or_default());
+                    channel.active = Some(direction);
+                    update.changes.active.push((direction, 1.0));
+                }
+            }
+            if for_whom.channels
+                && !channel.has_had_span
+                && channel.root.is_none()
+                && channel.settled
+                && self.hearing.covers(uuid)
+            {
+                channel.has_had_span = true;
+                update.opens = true;
+            }
         }
-        if name == "CHANNEL_HANGUP_COMPLETE" && !channel.complete {
-            channel.complete = true;
+        if name == "CHANNEL_HANGUP_COMPLETE" && channel.complete.is_none() {
+            let at = facts.timestamp().unwrap_or_default();
+            channel.complete = Some(at);
             update.completed = true;
-            let now = facts.timestamp().unwrap_or_default();
-            self.complete.push_back((now, channel.order));
+            self.complete.insert((at, channel.order));
+            if channel.has_span() && self.is_asked && self.hung_up.len() < self.max {
+                self.hung_up.push(channel.order);
+            }
         }
         if for_whom.spans {
             update.known = match channel.is_dropped() {
@@ -185,32 +185,24 @@ impl Channels {
         }
         if name == "CHANNEL_DESTROY" {
             let root = self.root(uuid).or_else(|| update.known.parent.clone());
-            self.forget(uuid);
-            self.remember_gone(uuid, root);
+            self.forget(uuid, &mut update.changes);
+            self.gone.remember(uuid, root, facts.timestamp());
         }
         update
     }
 
     /// What is known of a channel.
     pub(crate) fn known(&self, uuid: &str) -> Known {
-        let Some(channel) = self.by_uuid.get(uuid) else {
-            let parent = self.gone.get(uuid).cloned().flatten();
-            return Known {
-                has_root: parent.is_some(),
-                parent,
-                ..Known::default()
-            };
-        };
-        let origin = || self.root(channel.originator.as_deref()?);
-        Known {
-            call_id: channel.call_id.clone(),
-            name: channel.name.clone(),
-            parent: channel
-                .root
-                .clone()
-                .or_else(|| channel.traceparent.clone())
-                .or_else(origin),
-            has_root: channel.root.is_some(),
+        match self.by_uuid.get(uuid) {
+            Some(channel) => channel.known(|other| self.root(other)),
+            None => {
+                let parent = self.gone.root(uuid);
+                Known {
+                    has_root: parent.is_some(),
+                    parent,
+                    ..Known::default()
+                }
+            }
         }
     }
 
@@ -228,157 +220,280 @@ impl Channels {
         }
     }
 
+    /// Keeps the span of a channel, which shows `known`; gives it back if it is over already.
+    pub(crate) fn open(&mut self, uuid: &str, span: BoxedSpan, known: &Known) -> Option<BoxedSpan> {
+        let is_covered = self.hearing.covers(uuid);
+        let Some(channel) = self.by_uuid.get_mut(uuid) else {
+            return Some(span);
+        };
+        channel.root = Some(span.span_context().clone());
+        if channel.ended || !is_covered || !span.is_recording() {
+            return Some(span);
+        }
+        channel.open(span, known);
+        None
+    }
+
+    /// A connection that is told of these ends; its number.
+    pub(crate) fn join(&mut self, ends: &Ends) -> u64 {
+        self.hearing.add(ends);
+        self.connections += 1;
+        self.connections
+    }
+
+    /// A connection is told of other ends now. Channels whose end nobody is told of any more do not
+    /// count.
+    pub(crate) fn hears(&mut self, before: &Ends, now: &Ends) -> Changes {
+        self.hearing.add(now);
+        self.hearing.remove(before);
+        let mut changes = Changes::default();
+        for uuid in self.uncovered(before) {
+            match self.by_uuid.get_mut(&uuid) {
+                // counts until somebody else can say more
+                Some(channel) if channel.doubt.is_some() => {
+                    changes.closing.extend(channel.close());
+                }
+                _ => self.give_up(&uuid, &mut changes),
+            }
+        }
+        changes
+    }
+
+    /// A connection has lost its link. It may come back and say what has ended meanwhile; until
+    /// then what only this one was told of counts on, in doubt. Spans end here.
+    pub(crate) fn lost(&mut self, ends: &Ends, connection: u64) -> Changes {
+        self.hearing.remove(ends);
+        let mut changes = Changes::default();
+        for uuid in self.uncovered(ends) {
+            if let Some(channel) = self.by_uuid.get_mut(&uuid) {
+                changes.closing.extend(channel.close());
+                if channel.active.is_some() {
+                    channel.doubt.get_or_insert(connection);
+                }
+            }
+        }
+        changes
+    }
+
+    /// A connection does not come back.
+    pub(crate) fn leave(&mut self, ends: &Ends, connection: u64) -> Changes {
+        let mut changes = self.hears(ends, &Ends::default());
+        self.forget_doubtful(connection, &mut changes);
+        changes
+    }
+
+    /// What a connection left in doubt does not count any more: nobody can say what has ended.
+    pub(crate) fn forget_doubtful(&mut self, connection: u64, changes: &mut Changes) {
+        let all = self.by_uuid.iter();
+        let doubtful: Vec<Box<str>> = all
+            .filter(|(_, channel)| channel.doubt == Some(connection))
+            .map(|(uuid, _)| uuid.clone())
+            .collect();
+        for uuid in doubtful {
+            self.give_up(&uuid, changes);
+        }
+    }
+
     /// What is above the number of every channel that is known now.
     pub(crate) fn mark(&self) -> u64 {
         self.next
     }
 
-    /// Forgets every channel from before a [`mark`](Self::mark) that is not among `alive`: their
-    /// ends were missed.
-    pub(crate) fn retain(&mut self, before: u64, alive: impl Fn(&str) -> bool) -> Vec<(Slot, f64)> {
-        let old = self.by_age.range(..before).map(|(_, uuid)| uuid);
-        let dead: Vec<Box<str>> = old.filter(|uuid| !alive(uuid)).cloned().collect();
-        dead.iter()
-            .filter_map(|uuid| Some((self.forget(uuid)?, -1.0)))
-            .collect()
-    }
-
-    fn begin(&mut self, uuid: &str, now: Option<u64>, update: &mut Update) {
-        self.drop_complete(now.unwrap_or_default());
-        while self.by_uuid.len() >= self.max {
-            let Some((_, oldest)) = self.by_age.pop_first() else {
-                break;
-            };
-            if let Some(active) = self.by_uuid.remove(&oldest).and_then(|old| old.active) {
-                update.active.push((active, -1.0));
+    /// Compares with the channels that there are. Those from before a [`mark`](Self::mark) that are
+    /// not among `alive` are forgotten: their ends were missed. The others are not in doubt any
+    /// more.
+    pub(crate) fn compare(&mut self, before: u64, alive: impl Fn(&str) -> bool) -> Changes {
+        let mut changes = Changes::default();
+        let known: Vec<(u64, Box<str>)> = self
+            .by_age
+            .iter()
+            .map(|(&order, uuid)| (order, uuid.clone()))
+            .collect();
+        for (order, uuid) in known {
+            if alive(&uuid) {
+                if let Some(channel) = self.by_uuid.get_mut(&uuid)
+                    && channel.doubt.take().is_some()
+                    && !self.hearing.covers(&uuid)
+                {
+                    self.give_up(&uuid, &mut changes);
+                }
+            } else if order < before {
+                self.forget(&uuid, &mut changes);
             }
         }
-        let channel = Channel {
-            order: self.next,
-            ..Channel::default()
+        changes
+    }
+
+    /// When the next span is due that waits for a DESTROY; those that are due at `now` end.
+    pub(crate) fn due(&mut self, now: Instant) -> (Option<Instant>, Changes) {
+        self.is_asked = true;
+        let mut changes = Changes::default();
+        let due = self
+            .hung_up
+            .drain(..)
+            .map(|order| (now + AFTER_HANGUP, order));
+        self.due.extend(due);
+        while let Some(&(at, order)) = self.due.front() {
+            let waits = self.by_age.contains_key(&order);
+            if waits && at > now && self.due.len() <= self.max {
+                return (Some(at), changes);
+            }
+            self.due.pop_front();
+            self.expire(order, &mut changes);
+        }
+        (None, changes)
+    }
+
+    /// The channels among those of `ends` that are open although nobody is told of their ends.
+    fn uncovered(&self, ends: &Ends) -> Vec<Box<str>> {
+        if self.hearing.covers_all() {
+            return Vec::new();
+        }
+        let is_open = |uuid: &&str| self.by_uuid.get(*uuid).is_some_and(Channel::is_open);
+        let is_uncovered = |uuid: &&str| !self.hearing.covers(uuid) && is_open(uuid);
+        match ends {
+            Ends::All => {
+                let all = self.by_uuid.keys().map(|uuid| &**uuid);
+                all.filter(is_uncovered).map(Box::from).collect()
+            }
+            Ends::Of(uuids) => {
+                let all = uuids.iter().map(String::as_str);
+                all.filter(is_uncovered).map(Box::from).collect()
+            }
+        }
+    }
+
+    /// A channel that counts no longer, as far as can be known. Its trace is remembered.
+    fn give_up(&mut self, uuid: &str, changes: &mut Changes) {
+        let Some(channel) = self.by_uuid.get_mut(uuid) else {
+            return;
         };
+        channel.doubt = None;
+        changes.closing.extend(channel.close());
+        if let Some(direction) = channel.active.take() {
+            changes.active.push((direction, -1.0));
+        }
+        self.over.insert(channel.order);
+    }
+
+    /// Whether an event begins a channel that is not known. One that describes none does not, and
+    /// one of the last ones does only if it tells of an end that nobody has seen.
+    fn may_begin(&mut self, facts: &Facts<'_>, uuid: &str) -> bool {
+        if self.gone.contains(uuid) {
+            return false;
+        }
+        if facts.name == "CHANNEL_DESTROY" {
+            // what comes late is of a channel that is gone
+            self.gone.remember(uuid, None, facts.timestamp());
+            return false;
+        }
+        let state = facts.channel_state();
+        let state = state.as_deref().map(ChannelState::from);
+        state.is_some_and(|state| !state.is_over() || is_end(&facts.name))
+    }
+
+    fn begin(&mut self, uuid: &str, now: Option<u64>, changes: &mut Changes) {
+        self.drop_complete(now.unwrap_or_default(), changes);
+        while self.by_uuid.len() >= self.max {
+            let oldest = self.over.first().or_else(|| self.by_age.keys().next());
+            let Some(oldest) = oldest.copied() else {
+                break;
+            };
+            self.expire(oldest, changes);
+        }
+        let channel = Channel::new(self.next);
         self.by_age.insert(self.next, uuid.into());
         self.next += 1;
         self.by_uuid.insert(uuid.into(), channel);
     }
 
+    /// A channel with this UUID is made. Whoever sets `origination_uuid` may use one again, and what
+    /// is known is of another one then. If this comes after the channel's end, it is late.
+    fn replace(&mut self, uuid: &str, facts: &Facts<'_>, changes: &mut Changes) {
+        let held = self.by_uuid.get(uuid);
+        if held.is_some_and(|held| held.is_followed_by(facts)) {
+            self.forget(uuid, changes);
+        }
+        if !self.gone.is_of(uuid, facts.timestamp()) {
+            self.gone.remove(uuid);
+        }
+    }
+
     /// Drops the channels whose DESTROY has not come in time: not everybody is sent it.
-    fn drop_complete(&mut self, now: u64) {
-        while let Some(&(at, order)) = self.complete.front() {
-            if at.saturating_add(AFTER_HANGUP) > now {
+    fn drop_complete(&mut self, now: u64, changes: &mut Changes) {
+        let wait = AFTER_HANGUP.as_micros() as u64;
+        while let Some(&(at, order)) = self.complete.first() {
+            if at.saturating_add(wait) > now {
                 break;
             }
-            self.complete.pop_front();
-            if let Some(uuid) = self.by_age.remove(&order) {
-                let root = self.by_uuid.remove(&uuid).and_then(|channel| channel.root);
-                self.remember_gone(&uuid, root);
-            }
+            self.expire(order, changes);
+            self.complete.remove(&(at, order));
         }
     }
 
-    /// Forgets a channel; the direction under which it still counted.
-    fn forget(&mut self, uuid: &str) -> Option<Slot> {
-        let channel = self.by_uuid.remove(uuid)?;
-        self.by_age.remove(&channel.order);
-        if channel.complete {
-            self.complete.retain(|&(_, order)| order != channel.order);
-        }
-        channel.active
-    }
-
-    fn rename(&mut self, old: Option<&str>, new: &str) {
-        let Some(channel) = old.and_then(|old| self.by_uuid.remove(old)) else {
+    /// Forgets a channel by its number. If it has ended, events may still come late.
+    fn expire(&mut self, order: u64, changes: &mut Changes) {
+        let Some(uuid) = self.by_age.get(&order).cloned() else {
             return;
         };
+        let held = self.by_uuid.get(&uuid).filter(|channel| channel.ended);
+        let ended = held.map(|channel| (channel.root.clone(), channel.ended_at));
+        self.forget(&uuid, changes);
+        if let Some((root, at)) = ended {
+            self.gone.remember(&uuid, root, at);
+        }
+    }
+
+    /// Forgets a channel, wherever it stands.
+    fn forget(&mut self, uuid: &str, changes: &mut Changes) {
+        let Some(mut channel) = self.by_uuid.remove(uuid) else {
+            return;
+        };
+        self.by_age.remove(&channel.order);
+        self.over.remove(&channel.order);
+        if let Some(at) = channel.complete {
+            self.complete.remove(&(at, channel.order));
+        }
+        changes.closing.extend(channel.close());
+        if let Some(direction) = channel.active {
+            changes.active.push((direction, -1.0));
+        }
+    }
+
+    /// A channel has another UUID from now on. What comes late under the old one is of no channel.
+    fn rename(&mut self, facts: &Facts<'_>, new: &str, changes: &mut Changes) {
+        let old = facts.get("Old-Unique-ID");
+        let Some(old) = old.as_deref().filter(|old| *old != new) else {
+            return;
+        };
+        if !self.by_uuid.contains_key(old) {
+            return;
+        }
+        let at = facts.timestamp();
+        let root = self.root(old);
+        let held = self.by_uuid.get(new);
+        let has_ended = held.is_some_and(|held| held.ended && !held.is_followed_by(facts));
+        if has_ended || self.gone.is_of(new, at) {
+            // its end came first
+            self.forget(old, changes);
+            self.gone.remember(old, root, at);
+            return;
+        }
+        // what came first under the new one counts with the rest
+        self.forget(new, changes);
+        self.gone.remove(new);
+        let Some(channel) = self.by_uuid.remove(old) else {
+            return;
+        };
+        self.gone.remember(old, root, at);
         self.by_age.insert(channel.order, new.into());
+        let is_lost = channel.is_open() && channel.doubt.is_none() && !self.hearing.covers(new);
         self.by_uuid.insert(new.into(), channel);
-    }
-
-    fn remember_gone(&mut self, uuid: &str, root: Option<SpanContext>) {
-        if self.gone_by_age.len() >= MAX_GONE
-            && let Some(oldest) = self.gone_by_age.pop_front()
-        {
-            self.gone.remove(&oldest);
-        }
-        if self.gone.insert(uuid.into(), root).is_none() {
-            self.gone_by_age.push_back(uuid.into());
+        if is_lost {
+            self.give_up(new, changes);
         }
     }
 }
 
-impl Channel {
-    /// As [`Known::is_dropped`].
-    fn is_dropped(&self) -> bool {
-        self.root.as_ref().is_some_and(|root| !root.is_sampled())
-    }
-
-    /// All that is asked of a channel that has no spans.
-    fn as_dropped(&self) -> Known {
-        Known {
-            parent: self.root.clone(),
-            has_root: true,
-            ..Known::default()
-        }
-    }
-
-    fn learn(&mut self, facts: &Facts<'_>) {
-        let short = |text: Option<&str>| text.filter(|text| text.len() <= MAX_TEXT).map(Arc::from);
-        if self.call_id.is_none() {
-            self.call_id = short(facts.call_id().as_deref());
-        }
-        if self.name.is_none() {
-            self.name = short(facts.channel_name().as_deref());
-        }
-        if self.traceparent.is_none() && !self.settled {
-            self.traceparent = facts.traceparent().as_deref().and_then(traceparent::parse);
-        }
-        if self.originator.is_none() && facts.other_type().as_deref() == Some("originator") {
-            let other = facts.other_leg();
-            let other = other.as_deref().filter(|uuid| uuid.len() <= MAX_UUID);
-            self.originator = other.map(Box::from);
-        }
-    }
-
-    fn end(&mut self, facts: &Facts<'_>, update: &mut Update) {
-        self.ended = true;
-        update.ended = true;
-        if let Some(direction) = self.active.take() {
-            update.active.push((direction, -1.0));
-        }
-        let end = facts
-            .time("Caller-Channel-Hangup-Time")
-            .or_else(|| facts.timestamp());
-        if let (Some(created), Some(end)) = (self.created, end) {
-            // the clock of the switch may have been set back meanwhile
-            let micros = end.saturating_sub(created);
-            update.duration = Some(micros as f64 / 1e6);
-        }
-    }
-}
-
-/// When a channel was made, in microseconds since 1970.
-fn created(facts: &Facts<'_>) -> Option<u64> {
-    let created = facts.time("Caller-Channel-Created-Time");
-    created.or_else(|| facts.timestamp().filter(|_| facts.name == "CHANNEL_CREATE"))
-}
-
-fn is_end(name: &str) -> bool {
-    matches!(
-        name,
-        "CHANNEL_HANGUP" | "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_DESTROY"
-    )
-}
-
-/// Whether an event comes before the variables of its channel are shown.
-fn is_early(facts: &Facts<'_>) -> bool {
-    let names = ["CHANNEL_OUTGOING", "CHANNEL_STATE", "CHANNEL_CALLSTATE"];
-    names.contains(&&*facts.name) && !is_alive(facts)
-}
-
-/// Whether an event shows a call that is under way: its creation was missed.
-fn is_alive(facts: &Facts<'_>) -> bool {
-    let state = facts.channel_state().as_deref().map(ChannelState::from);
-    let state =
-        state.is_some_and(|state| state >= ChannelState::Routing && state < ChannelState::Hangup);
-    state && facts.answer_state().as_deref() != Some("hangup")
-}
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,6 @@ impl Lifecycle {
 
     /// What an event says of calls, once per switch.
     pub(super) fn count(&mut self, facts: &Facts<'_>, update: &Update) {
-        self.step_active(&update.active);
         let Some(meter) = &mut self.meter else {
             return;
         };

@@ -1,10 +1,14 @@
 //! What the events of a connection mean: `freeswitch.*` spans, and the metrics that events feed.
 
+mod channel;
 mod channels;
 mod counting;
 mod expected;
 mod facts;
+mod gone;
+mod hearing;
 mod observers;
+mod opened;
 mod plan;
 mod process;
 mod spans;
@@ -18,9 +22,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use genesis_proto::Event;
 use opentelemetry::trace::SpanContext;
 
-use channels::{For, Known, Update};
+use channels::{Changes, For, Known, Update};
 pub(crate) use expected::Expected;
 use facts::Facts;
+pub use hearing::Ends;
 pub(crate) use observers::{Observers, Switch};
 pub(crate) use plan::Plans;
 pub(crate) use process::{process_event, read_for_processing};
@@ -41,6 +46,14 @@ use crate::vocabulary::values::Slot;
 /// is bounded by [`max_channels`](crate::TelemetryBuilder::max_channels) and shared by all
 /// connections to a switch whose telemetry are clones of one [`Telemetry`]: an event that several
 /// of them deliver becomes one span and is counted once by the metrics about calls.
+///
+/// # Calls that are active
+///
+/// A channel counts in `genesis_calls_active`, and has a span of its own
+/// ([`channel_spans`](crate::TelemetryBuilder::channel_spans)), only as long as a connection to its
+/// switch is told of its end: else nobody would ever take it back. [`new`](Self::new) takes it that
+/// every end is among the events; [`hears`](Self::hears) says otherwise. A channel whose last such
+/// connection goes is taken back at once.
 ///
 /// # One call, one trace
 ///
@@ -64,6 +77,8 @@ pub struct Lifecycle {
     sight: Arc<Sight>,
     meter: Option<Meter>,
     switch: Option<Joined>,
+    /// The channels whose ends are among the events.
+    ends: Ends,
     /// Another switch may be at the other end.
     look_again: bool,
     /// It is, and nobody has asked yet.
@@ -88,15 +103,19 @@ pub(crate) struct Last {
 struct Joined {
     core: Box<str>,
     switch: Arc<Switch>,
+    /// Ours, among the connections to this switch.
+    number: u64,
     /// The channels up to this number were known before the link was lost.
     known_before: u64,
 }
 
 impl Lifecycle {
-    /// For a new connection.
+    /// For a new connection that is sent every event.
     #[must_use]
     pub fn new(telemetry: &Telemetry) -> Self {
-        Self::with(telemetry, Sight::look(telemetry))
+        let mut lifecycle = Self::with(telemetry, Sight::look(telemetry));
+        lifecycle.ends = Ends::All;
+        lifecycle
     }
 
     pub(crate) fn with(telemetry: &Telemetry, sight: Arc<Sight>) -> Self {
@@ -105,6 +124,7 @@ impl Lifecycle {
             sight,
             meter: Meter::new(telemetry),
             switch: None,
+            ends: Ends::default(),
             look_again: false,
             has_joined: false,
             last: Last::default(),
@@ -141,11 +161,37 @@ impl Lifecycle {
         self.count_received(&facts);
         self.measure_lag(&facts, now);
         self.join(&facts);
-        let Some(update) = self.take_in(&facts) else {
+        let Some(mut update) = self.take_in(&facts) else {
             return;
         };
         self.count(&facts, &update);
-        self.trace(&facts, update.known);
+        let mut known = std::mem::take(&mut update.known);
+        if update.opens {
+            known = self.open(&facts, known);
+        }
+        self.trace(&facts, known);
+        self.apply(update.changes);
+    }
+
+    /// Says of which channels the ends are among the events from now on. Channels whose ends
+    /// nobody is told of any more do not count as active.
+    ///
+    /// ```
+    /// use genesis_otel::hooks::Ends;
+    /// use genesis_otel::{Lifecycle, Telemetry};
+    ///
+    /// // for a connection that is subscribed to CHANNEL_ANSWER only
+    /// let mut lifecycle = Lifecycle::new(&Telemetry::default());
+    /// lifecycle.hears(Ends::Of(Vec::new()));
+    /// ```
+    pub fn hears(&mut self, ends: Ends) {
+        let before = std::mem::replace(&mut self.ends, ends);
+        if let Some(joined) = &self.switch {
+            let mut state = joined.switch.state();
+            let changes = state.channels.hears(&before, &self.ends);
+            drop(state);
+            self.apply(changes);
+        }
     }
 
     /// The span `process_event` for an event that is about to be handled, and the time that takes.
@@ -201,9 +247,37 @@ impl Lifecycle {
     /// another connection meets from here on need not be in the list of channels yet with which
     /// this one compares after the gap.
     pub(crate) fn link_lost(&mut self) {
+        let ends = std::mem::take(&mut self.ends);
         if let Some(joined) = &mut self.switch {
-            joined.known_before = joined.switch.state().channels.mark();
+            let mut state = joined.switch.state();
+            joined.known_before = state.channels.mark();
+            let changes = state.channels.lost(&ends, joined.number);
+            drop(state);
+            self.apply(changes);
         }
+    }
+
+    /// Nobody can say which channels there are after a gap: those that were told to this
+    /// connection alone count again with their next event.
+    pub(crate) fn gap_unknown(&mut self) {
+        if let Some(joined) = &self.switch {
+            let mut changes = Changes::default();
+            let mut state = joined.switch.state();
+            (state.channels).forget_doubtful(joined.number, &mut changes);
+            drop(state);
+            self.apply(changes);
+        }
+    }
+
+    /// Ends the spans that wait for a CHANNEL_DESTROY and are due. When the next one is.
+    pub(crate) fn due(&mut self, now: impl FnOnce() -> Instant) -> Option<Instant> {
+        if !self.telemetry.shared().channels {
+            return None;
+        }
+        let joined = self.switch.as_ref()?;
+        let (next, changes) = joined.switch.state().channels.due(now());
+        self.apply(changes);
+        next
     }
 
     /// Whether metrics are recorded.
@@ -231,9 +305,9 @@ impl Lifecycle {
         };
         let before = joined.known_before;
         let mut state = joined.switch.state();
-        let steps = state.channels.retain(before, |uuid| alive.contains(uuid));
+        let changes = state.channels.compare(before, |uuid| alive.contains(uuid));
         drop(state);
-        self.step_active(&steps);
+        self.apply(changes);
     }
 
     /// Finds the memory of the switch. Its `Core-UUID` is taken from the first event that has one,
@@ -265,21 +339,22 @@ impl Lifecycle {
             shared.observers.join(core, shared.max_channels)
         };
         self.has_joined = true;
+        let number = switch.state().channels.join(&self.ends);
         self.switch = Some(Joined {
             core: core.into(),
             switch,
+            number,
             known_before,
         });
     }
 
-    /// Leaves the switch; the last one to do so takes its channels off the count.
+    /// Leaves the switch, and takes off the count what nobody else is told the end of.
     fn leave(&mut self) {
-        let Some(joined) = self.switch.take() else {
-            return;
-        };
-        if let Some(switch) = Arc::into_inner(joined.switch) {
-            let steps = switch.state().channels.retain(u64::MAX, |_| false);
-            self.step_active(&steps);
+        if let Some(joined) = self.switch.take() {
+            let mut state = joined.switch.state();
+            let changes = state.channels.leave(&self.ends, joined.number);
+            drop(state);
+            self.apply(changes);
         }
     }
 
@@ -295,6 +370,7 @@ impl Lifecycle {
         let for_whom = For {
             spans: self.sight.may_trace(),
             metrics: self.meter.is_some(),
+            channels: self.sight.may_trace() && shared.channels,
         };
         is_new.then(|| {
             let channels = &mut state.channels;

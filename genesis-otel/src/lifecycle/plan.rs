@@ -19,6 +19,8 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Plans {
     by_kind: HashMap<&'static str, Plan>,
+    /// Of the span that a channel has of its own, when it begins.
+    pub(crate) channel: Plan,
     /// Looks for the lines of a Call-ID, in every event of a channel.
     pub(crate) call_id: Finder<'static>,
 }
@@ -31,8 +33,12 @@ impl Plans {
                 plans.insert(from, Plan::new(span));
             }
         }
+        let mut channel = Plan::new(&spans::FREESWITCH_CHANNEL);
+        // that is known at its end
+        (channel.attributes).retain(|source| source.attribute != "hangup.cause");
         Self {
             by_kind: plans,
+            channel,
             call_id: Finder::new(CALL_ID),
         }
     }

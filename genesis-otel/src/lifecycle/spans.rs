@@ -35,23 +35,34 @@ pub(super) fn emit(
     let mut span = sight.span(builder, &below(known.parent.as_ref()))?;
     let context = span.span_context().clone();
     if span.is_recording() {
-        for source in &plan.attributes {
-            if let Some(value) = value_of(telemetry, source, facts, known) {
-                span.set_attribute(telemetry.attribute(source.attribute, &value));
-            }
-        }
-        for name in plan.span.events {
-            let name = event_name(name, facts);
-            span.add_event(telemetry.cut(&name).to_owned(), Vec::new());
-        }
-        let subject = Subject::Event {
-            span: plan.span.name,
-            event: facts.event,
-        };
-        apply_details(telemetry, &mut span, subject);
+        describe(telemetry, &mut span, plan, facts, known);
     }
     span.end();
     Some(context)
+}
+
+/// Sets the attributes of a span, adds its events, and lets the application add its own.
+pub(super) fn describe(
+    telemetry: &Telemetry,
+    span: &mut BoxedSpan,
+    plan: &Plan,
+    facts: &Facts<'_>,
+    known: &Known,
+) {
+    for source in &plan.attributes {
+        if let Some(value) = value_of(telemetry, source, facts, known) {
+            span.set_attribute(telemetry.attribute(source.attribute, &value));
+        }
+    }
+    for name in plan.span.events {
+        let name = event_name(name, facts);
+        span.add_event(telemetry.cut(&name).to_owned(), Vec::new());
+    }
+    let subject = Subject::Event {
+        span: plan.span.name,
+        event: facts.event,
+    };
+    apply_details(telemetry, span, subject);
 }
 
 /// A context in which a new span is a child of `parent`, or a root. What is current where events

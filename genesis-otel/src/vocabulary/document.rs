@@ -4,6 +4,25 @@ use std::fmt::Write;
 
 use super::{Instrument, Kind, Metric, Span, metrics, operations, sources, spans, values};
 
+const CHANNEL_SPAN: &str = "\n\
+    Only with `GENESIS_TRACE_CHANNELS=1` or the builder's `channel_spans(true)`. Then it is the \
+    channel's first span, the parent\nof its other ones. There is one for a channel, however many \
+    connections to the switch a `Telemetry` has, and only while\none of them is told of the \
+    channel's end. It ends with CHANNEL_DESTROY, or 5 s after CHANNEL_HANGUP_COMPLETE, or when \
+    nobody\nis told of the end any more: at a gap, at the end of the link, when a subscription \
+    ends.\n";
+
+const CALLS_ACTIVE: &str = "\n\
+    `genesis_calls_active` counts a channel, by its Unique-ID, as long as some connection of the \
+    `Telemetry` is told of its\nend: it is subscribed to CHANNEL_HANGUP, CHANNEL_HANGUP_COMPLETE \
+    or CHANNEL_DESTROY, and no filter holds them back. A\nconnection that is subscribed to \
+    CHANNEL_ANSWER only counts nothing. Filters by `Unique-ID` and `Event-Name` are\nunderstood; \
+    behind a filter by another header nothing counts. When the last connection that would be told \
+    of a channel's\nend goes, so does the channel: that of an outbound session with the session's \
+    link. After a gap `show channels` says\nwhich channels are left, and again 10 s later, because \
+    that table is behind the events; if it is refused, which a\nwarning in the log tells, the \
+    channels from before count again with their next event.\n";
+
 /// `SIGNALS.md`: every span and every metric, and where their attributes come from.
 #[must_use]
 pub fn signals_document() -> String {
@@ -16,6 +35,8 @@ pub fn signals_document() -> String {
     for span in spans::ALL {
         write_span(&mut out, span);
     }
+    write_span(&mut out, &spans::FREESWITCH_CHANNEL);
+    out.push_str(CHANNEL_SPAN);
     out.push_str("\nEvery span of a channel's life also carries, once it is known: ");
     out.push_str(&list(spans::OF_A_CHANNEL, "`"));
     out.push_str(
@@ -59,6 +80,7 @@ pub fn signals_document() -> String {
     for metric in metrics::ALL {
         write_metric(&mut out, metric);
     }
+    out.push_str(CALLS_ACTIVE);
     out.push_str(
         "\nA label takes one of a closed set of values, else `other`. One `Telemetry` makes fewer \
          than 2,000 series,\nwhatever arrives. Labels in *italics* are there when the event or the \

@@ -69,6 +69,7 @@ fn an_event_that_is_not_told_before_is_taken_in_after() {
     let connection = watch.connection();
     let mut reader = connection.reader();
     reader.link_up();
+    reader.hears(Ends::All);
     let first = created("a");
     reader.read(&first);
     reader.event(&first, TO_CONSUMER);
@@ -125,12 +126,14 @@ fn calls_are_counted_anew_after_a_gap() {
     let connection = watch.connection();
     let mut reader = connection.reader();
     reader.link_up();
+    reader.hears(Ends::All);
     assert!(!reader.wants_alive(), "nothing was missed yet");
     for uuid in ["a", "b", "c"] {
         reader.event(&created(uuid), BY_CHANNEL);
     }
     reader.link_lost();
     reader.link_up();
+    reader.hears(Ends::All);
     assert!(reader.wants_alive());
     // an event of the new link, before the answer that does not know of it
     reader.event(&created("d"), BY_CHANNEL);

@@ -2,6 +2,26 @@
 
 use super::{Span, span};
 
+/// `freeswitch.channel`: the life of a channel. Only where it is asked for
+/// ([`channel_spans`](crate::TelemetryBuilder::channel_spans)); so it is not among
+/// [`ALL`](super::ALL).
+pub const FREESWITCH_CHANNEL: Span = span(
+    "freeswitch.channel",
+    "genesis-otel",
+    "The life of a channel, from its creation to its end",
+)
+.always(&["channel.uuid", "channel.direction"])
+.when(&[
+    "sip.call_id",
+    "channel.call_uuid",
+    "channel.name",
+    "channel.destination_number",
+    "channel.context",
+    "channel.dialplan",
+    "other_leg.uuid",
+    "hangup.cause",
+]);
+
 /// `freeswitch.channel.create`: a new channel was created.
 pub const FREESWITCH_CHANNEL_CREATE: Span = span(
     "freeswitch.channel.create",
