@@ -38,12 +38,13 @@ pub(in crate::commands::app) async fn outbound(
     }
     let bound = builder.bind(&*server.address).await;
     let outbound = bound.map_err(|error| Failure::failed(error.to_string()))?;
+    // it is bound: who reads the line may ask at once
+    seen.listens();
     tracing::info!(
         "{} waits for calls on {}",
         live.current().name(),
         outbound.local_addr()?
     );
-    seen.listens();
     let drain = outbound.drain();
     let mut serving = tokio::spawn(outbound.serve(runtime.outbound(&live)));
     if let Some(rehearsal) = &mut script.rehearsal {
