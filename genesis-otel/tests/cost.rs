@@ -54,7 +54,7 @@ fn nothing_is_allocated_per_event_or_command_when_nothing_is_installed() {
     let region = Region::new(ALLOCATOR);
     for number in 0..100 {
         everything(&connection, &event, &command);
-        reader.read(&event);
+        reader.read(&event, &event.route());
         reader.event(&event, Routed::default());
         level.set(number);
     }

@@ -597,7 +597,7 @@ impl Core {
             self.last_heartbeat = Instant::now();
         }
         if self.observe.is_active() {
-            self.observe.read(event);
+            self.observe.read(event, &route);
         }
         let awaited = self.waiters.on_event(event, &route);
         let delivered = self.router.deliver(event, &route);
@@ -628,6 +628,13 @@ impl Core {
                      them, then closes the connection"
                 );
             }
+        }
+    }
+
+    /// Something else may run now.
+    pub(super) fn observe_pause(&mut self) {
+        if self.observe.is_active() {
+            self.observe.flush();
         }
     }
 

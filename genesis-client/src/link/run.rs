@@ -98,10 +98,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     return reason;
                 }
                 if std::mem::take(&mut core.pressed) {
+                    core.observe_pause();
                     // a reader on this very thread can only make room when it runs
                     tokio::task::yield_now().await;
                 }
             }
+            core.observe_pause();
             if std::mem::take(&mut core.handed) {
                 // readers take the events of one read while these are still in the cache, and
                 // their memory serves the next

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use genesis_proto::event::Route;
 use genesis_proto::{Command, Event};
 
 /// How connections are observed: what becomes a span, what is left out, where spans and metrics go.
@@ -282,13 +283,18 @@ impl Reader {
     }
 
     /// An event was read and is about to be handed out: its channel is remembered before anybody
-    /// handles it, so that what is made of it is in the channel's trace.
+    /// handles it, so that what is made of it is in the channel's trace. `route` is the event's.
     #[inline]
-    pub fn read(&mut self, _: &Event) {}
+    pub fn read(&mut self, _: &Event, _route: &Route<'_>) {}
 
     /// An event was read and handed out.
     #[inline]
     pub fn event(&mut self, _: &Event, _: Routed) {}
+
+    /// What was read together is handed out, and something else may run now: what was put off until
+    /// then is measured.
+    #[inline]
+    pub fn flush(&mut self) {}
 }
 
 impl Processing {

@@ -36,6 +36,7 @@ impl TelemetryBuilder {
         let globs =
             |name: &str| variable(name).map_or_else(Globs::default, |list| Globs::parse(&list));
         let denied = Globs::new(DENIED);
+        let sets = Sets::new();
         let shared = Shared {
             lifecycle: is_on("GENESIS_TRACE_ESL_LIFECYCLE"),
             subclasses: is_on("GENESIS_TRACE_CUSTOM_SUBCLASSES"),
@@ -52,8 +53,8 @@ impl TelemetryBuilder {
             metrics: MetricsTo::Installed,
             prefix: Cow::Borrowed(""),
             callbacks: Callbacks::default(),
-            sets: Sets::new(),
-            plans: Plans::new(),
+            plans: Plans::new(&sets),
+            sets,
             series: Series::default(),
             observers: Observers::default(),
             expected: Expected::default(),

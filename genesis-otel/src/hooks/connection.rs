@@ -234,7 +234,7 @@ impl Connection {
             Some(sight) => {
                 let switch = locked(&self.inner.switch).upgrade();
                 let read = read_for_processing(self.telemetry(), event);
-                let took = Processing::clock(&sight, read.name);
+                let took = Processing::clock(&sight, Some(read.kind.name));
                 let switch = switch.as_deref();
                 let context = process_event(self.telemetry(), &sight, switch, event, &read);
                 Processing::new(context, took)

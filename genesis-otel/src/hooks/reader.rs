@@ -6,6 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Instant;
 
 use genesis_proto::Event;
+use genesis_proto::event::Route;
 
 use super::connection::Connection;
 use super::level::Level;
@@ -71,6 +72,7 @@ impl Reader {
     pub fn link_lost(&mut self) {
         self.active.set(0);
         if let Some(lifecycle) = &mut self.lifecycle {
+            lifecycle.flush();
             lifecycle.link_lost();
         }
     }
@@ -117,14 +119,14 @@ impl Reader {
     }
 
     /// An event was read and is about to be handed out: its channel is remembered before anybody
-    /// handles it, so that what is made of it is in the channel's trace.
-    pub fn read(&mut self, event: &Event) {
+    /// handles it, so that what is made of it is in the channel's trace. `route` is the event's.
+    pub fn read(&mut self, event: &Event, route: &Route<'_>) {
         if !self.is_heard() {
             return;
         }
         self.told = true;
         if let Some(lifecycle) = &mut self.lifecycle {
-            lifecycle.on_event(event);
+            lifecycle.on_routed(event, route);
             if lifecycle.has_joined() {
                 self.connection.share_switch(lifecycle.switch());
             }
@@ -134,7 +136,7 @@ impl Reader {
     /// An event was read and handed out.
     pub fn event(&mut self, event: &Event, routed: Routed) {
         if !std::mem::take(&mut self.told) {
-            self.read(event);
+            self.read(event, &event.route());
             self.told = false;
         }
         if !self.is_heard() {
@@ -153,7 +155,15 @@ impl Reader {
             counter.increment(routed.lost);
         }
         if !routed.to_consumer {
-            drop(lifecycle.process_last(event));
+            lifecycle.processed_last(event);
+        }
+    }
+
+    /// What was read together is handed out, and something else may run now: what was put off until
+    /// then is measured.
+    pub fn flush(&mut self) {
+        if let Some(lifecycle) = &mut self.lifecycle {
+            lifecycle.flush();
         }
     }
 }

@@ -15,8 +15,8 @@ impl Lifecycle {
         };
         let sets = &self.telemetry.shared().sets;
         let labels = [
-            sets.events.slot(&facts.name),
-            sets.subclasses.optional(facts.subclass.as_deref()),
+            self.last.kind.name,
+            self.last.kind.subclass,
             facts.direction_in(&sets.directions),
             facts.channel_state_in(&sets.channel_states),
             facts.answer_state_in(&sets.answer_states),
@@ -34,7 +34,7 @@ impl Lifecycle {
         let sets = &shared.sets;
         let is_of_a_channel = shared
             .plans
-            .of(facts.kind())
+            .of(self.last.kind)
             .is_some_and(|plan| plan.span.is_of_a_channel());
         if is_of_a_channel && !facts.has_call_id(&shared.plans.call_id) {
             meter.count(|tables| &mut tables.without_call_id, &[]);

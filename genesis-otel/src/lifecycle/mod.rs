@@ -1,5 +1,6 @@
 //! What the events of a connection mean: `freeswitch.*` spans, and the metrics that events feed.
 
+mod batch;
 mod channel;
 mod channels;
 mod counting;
@@ -20,13 +21,17 @@ use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use genesis_proto::Event;
-use opentelemetry::trace::SpanContext;
+use genesis_proto::event::Route;
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 
+use batch::Batch;
 use channels::{Changes, For, Known, Update};
 pub(crate) use expected::Expected;
 use facts::Facts;
 pub use hearing::Ends;
 pub(crate) use observers::{Observers, Switch};
+use plan::Kind;
 pub(crate) use plan::Plans;
 pub(crate) use process::{process_event, read_for_processing};
 pub(crate) use spans::below;
@@ -85,14 +90,15 @@ pub struct Lifecycle {
     has_joined: bool,
     /// What was read of the event that was taken in last.
     last: Last,
+    /// What was read together.
+    batch: Batch,
     /// The smallest difference between our clock and the switch's that was seen, in microseconds.
     skew: Option<i128>,
 }
 
 /// What the handling of an event needs to know of it.
-#[derive(Default)]
 pub(crate) struct Last {
-    pub(crate) name: Option<Slot>,
+    pub(crate) kind: Kind,
     pub(crate) excluded: bool,
     /// Empty if the event is of no channel.
     pub(crate) uuid: String,
@@ -128,6 +134,7 @@ impl Lifecycle {
             look_again: false,
             has_joined: false,
             last: Last::default(),
+            batch: Batch::default(),
             skew: None,
         }
     }
@@ -157,19 +164,36 @@ impl Lifecycle {
         }
         let route = event.route();
         let facts = Facts::new(event, &route);
-        self.last.of(&facts, &self.telemetry);
-        self.count_received(&facts);
         self.measure_lag(&facts, now);
-        self.join(&facts);
-        let Some(mut update) = self.take_in(&facts) else {
+        self.take(&facts);
+    }
+
+    /// Takes an event in that others may have been read with: the clock is looked at once for all
+    /// of them, until [`flush`](Self::flush).
+    pub(crate) fn on_routed(&mut self, event: &Event, route: &Route<'_>) {
+        if !self.is_active() {
+            return;
+        }
+        let facts = Facts::new(event, route);
+        if self.meter.is_some() && self.batch.begin() {
+            self.measure_lag(&facts, SystemTime::now());
+        }
+        self.take(&facts);
+    }
+
+    fn take(&mut self, facts: &Facts<'_>) {
+        self.last.of(facts, &self.telemetry);
+        self.count_received(facts);
+        self.join(facts);
+        let Some(mut update) = self.take_in(facts) else {
             return;
         };
-        self.count(&facts, &update);
+        self.count(facts, &update);
         let mut known = std::mem::take(&mut update.known);
         if update.opens {
-            known = self.open(&facts, known);
+            known = self.open(facts, known);
         }
-        self.trace(&facts, known);
+        self.trace(facts, known);
         self.apply(update.changes);
     }
 
@@ -206,23 +230,43 @@ impl Lifecycle {
     }
 
     /// The same for the event that was taken in last.
-    pub(crate) fn process_last(&mut self, event: &Event) -> Processing {
-        let name = self.last.name.unwrap_or(Slot::OTHER);
+    fn process_last(&mut self, event: &Event) -> Processing {
+        let name = self.last.kind.name;
         let took = self.meter.as_mut().map(|meter| {
             let histogram = meter.handle(|tables| &mut tables.processing, &[name]);
             (histogram, Instant::now())
         });
+        Processing::new(self.context_of_last(event), took)
+    }
+
+    /// The event that was taken in last is handled, and nobody does anything with it.
+    pub(crate) fn processed_last(&mut self, event: &Event) {
+        if self.meter.is_some() && self.batch.add(self.last.kind.name) {
+            self.flush();
+        }
+        if let Some(context) = self.context_of_last(event) {
+            context.span().end();
+        }
+    }
+
+    fn context_of_last(&self, event: &Event) -> Option<Context> {
+        if self.last.dropped {
+            return None;
+        }
         let switch = self.switch.as_ref().map(|joined| &*joined.switch);
-        let context = match self.last.dropped {
-            true => None,
-            false => process_event(&self.telemetry, &self.sight, switch, event, &self.last),
-        };
-        Processing::new(context, took)
+        process_event(&self.telemetry, &self.sight, switch, event, &self.last)
+    }
+
+    /// What was read together is handed out.
+    pub(crate) fn flush(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            self.batch.end(meter);
+        }
     }
 
     /// Counts how a reader was found for the event that was taken in last.
     pub(crate) fn count_routed(&mut self, by_channel: bool) {
-        let name = self.last.name.unwrap_or(Slot::OTHER);
+        let name = self.last.kind.name;
         let Some(meter) = &mut self.meter else {
             return;
         };
@@ -236,6 +280,7 @@ impl Lifecycle {
     /// A new link, and who listens to it. Another switch may be at its other end, and calls may
     /// have ended meanwhile.
     pub(crate) fn link_up(&mut self, sight: Arc<Sight>) {
+        self.flush();
         self.sight = sight;
         self.meter = Meter::new(&self.telemetry);
         self.look_again = true;
@@ -384,7 +429,7 @@ impl Lifecycle {
         if !self.sight.may_trace() || self.last.dropped {
             return;
         }
-        let Some(plan) = shared.plans.of(facts.kind()) else {
+        let Some(plan) = shared.plans.of(self.last.kind) else {
             return;
         };
         let wanted = if plan.span.is_of_a_channel() {
@@ -436,7 +481,11 @@ impl Lifecycle {
 
 impl Last {
     fn of(&mut self, facts: &Facts<'_>, telemetry: &Telemetry) {
-        self.name = Some(telemetry.shared().sets.events.slot(&facts.name));
+        let sets = &telemetry.shared().sets;
+        self.kind = Kind {
+            name: sets.events.slot(&facts.name),
+            subclass: sets.subclasses.optional(facts.subclass.as_deref()),
+        };
         self.excluded = telemetry.excludes_event(&facts.name)
             || (facts.name == "CUSTOM" && telemetry.excludes_event(facts.kind()));
         self.dropped = false;
@@ -446,8 +495,23 @@ impl Last {
     }
 }
 
+impl Default for Last {
+    fn default() -> Self {
+        Self {
+            kind: Kind {
+                name: Slot::OTHER,
+                subclass: Slot::ABSENT,
+            },
+            excluded: false,
+            uuid: String::new(),
+            dropped: false,
+        }
+    }
+}
+
 impl Drop for Lifecycle {
     fn drop(&mut self) {
+        self.flush();
         self.leave();
     }
 }

@@ -8,6 +8,7 @@ use opentelemetry::trace::{Span as _, SpanBuilder, TraceContextExt};
 
 use super::Last;
 use super::observers::Switch;
+use super::plan::Kind;
 use super::spans::{apply_details, below};
 use crate::config::{Subject, Telemetry};
 use crate::hooks::Sight;
@@ -57,8 +58,12 @@ pub(crate) fn process_event(
 /// What the handling of an event needs to know of it, if somebody else has taken it in.
 pub(crate) fn read_for_processing(telemetry: &Telemetry, event: &Event) -> Last {
     let route = event.route();
+    let sets = &telemetry.shared().sets;
     let mut read = Last {
-        name: Some(telemetry.shared().sets.events.slot(&route.name)),
+        kind: Kind {
+            name: sets.events.slot(&route.name),
+            subclass: sets.subclasses.optional(route.subclass.as_deref()),
+        },
         excluded: telemetry.excludes_event(&route.name),
         dropped: false,
         uuid: route.unique_id.map_or_else(String::new, Cow::into_owned),

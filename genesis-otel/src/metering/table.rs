@@ -43,7 +43,12 @@ handles! {
 /// The handles of one metric by the numbers of their label values, made when first needed.
 pub(crate) struct Table<H> {
     metric: &'static Metric,
-    handles: HashMap<u64, H, BuildHasherDefault<Mix>>,
+    handles: Vec<H>,
+    /// Where the handle is.
+    places: HashMap<u64, usize, BuildHasherDefault<Mix>>,
+    /// The same and one more by the number of the only label, if there is no other; 0 if there is no
+    /// handle yet.
+    of_one_label: Vec<usize>,
 }
 
 /// For keys that are numbers of closed sets: nobody can choose them.
@@ -71,7 +76,9 @@ impl<H> Table<H> {
     pub(crate) fn new(metric: &'static Metric) -> Self {
         Self {
             metric,
-            handles: HashMap::default(),
+            handles: Vec::new(),
+            places: HashMap::default(),
+            of_one_label: Vec::new(),
         }
     }
 }
@@ -79,22 +86,49 @@ impl<H> Table<H> {
 impl<H: Handle> Table<H> {
     /// The handle for these label values, in the order of the vocabulary.
     pub(super) fn get(&mut self, to: &Handles, labels: &[Slot]) -> &H {
+        let place = match *labels {
+            [only] => self.find_by_number(to, only),
+            _ => self.find(to, labels),
+        };
+        &self.handles[place]
+    }
+
+    fn find_by_number(&mut self, to: &Handles, only: Slot) -> usize {
+        let number = usize::from(only.number);
+        let known = self.of_one_label.get(number).copied().unwrap_or_default();
+        if let Some(place) = known.checked_sub(1) {
+            return place;
+        }
+        let place = self.find(to, &[only]);
+        if self.of_one_label.len() <= number {
+            self.of_one_label.resize(number + 1, 0);
+        }
+        self.of_one_label[number] = place + 1;
+        place
+    }
+
+    fn find(&mut self, to: &Handles, labels: &[Slot]) -> usize {
         let key = key_of(labels);
-        if self.handles.contains_key(&key) || to.telemetry.shared().series.admits(self.metric, key)
-        {
-            return self.of(to, key, labels);
+        if let Some(place) = self.places.get(&key) {
+            return *place;
+        }
+        if to.telemetry.shared().series.admits(self.metric, key) {
+            return self.make(to, key, labels);
         }
         let others = [Slot::OTHER; 8];
         let others = &others[..labels.len().min(others.len())];
-        self.of(to, key_of(others), others)
+        let key = key_of(others);
+        match self.places.get(&key) {
+            Some(place) => *place,
+            None => self.make(to, key, others),
+        }
     }
 
-    fn of(&mut self, to: &Handles, key: u64, labels: &[Slot]) -> &H {
-        let first = self.handles.is_empty();
-        let metric = self.metric;
-        self.handles
-            .entry(key)
-            .or_insert_with(|| make(to, metric, first, labels))
+    fn make(&mut self, to: &Handles, key: u64, labels: &[Slot]) -> usize {
+        let place = self.handles.len();
+        self.handles.push(make(to, self.metric, place == 0, labels));
+        self.places.insert(key, place);
+        place
     }
 }
 

@@ -36,9 +36,10 @@ fn each_event_is_processed_once_whoever_takes_it() {
     reader.link_up();
     reader.event(&created("a"), BY_CHANNEL);
     let answered = answered("a");
-    reader.read(&answered);
+    reader.read(&answered, &answered.route());
     drop(connection.processing(&answered));
     reader.event(&answered, TO_CONSUMER);
+    reader.flush();
     let spans = watch.spans();
     assert_eq!(count(&spans, "process_event"), 2);
     assert_eq!(count(&spans, "freeswitch.channel.create"), 1);
@@ -71,7 +72,7 @@ fn an_event_that_is_not_told_before_is_taken_in_after() {
     reader.link_up();
     reader.hears(Ends::All);
     let first = created("a");
-    reader.read(&first);
+    reader.read(&first, &first.route());
     reader.event(&first, TO_CONSUMER);
     reader.event(&created("b"), TO_CONSUMER);
     let metrics = watch.metrics();
@@ -184,6 +185,7 @@ fn an_excluded_event_is_counted_and_has_no_span() {
     let mut reader = connection.reader();
     reader.link_up();
     reader.event(&created("a"), BY_CHANNEL);
+    reader.flush();
     drop(connection.processing(&created("a")));
     assert!(watch.spans().is_empty());
     let labels = [("event.name", "CHANNEL_CREATE")];

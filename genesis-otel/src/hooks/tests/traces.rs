@@ -80,7 +80,7 @@ async fn handlers_nest_below_their_event_and_the_event_below_its_channel() {
     let mut reader = connection.reader();
     reader.link_up();
     let event = created("a");
-    reader.read(&event);
+    reader.read(&event, &event.route());
     let processing = connection.processing(&event);
     let handler = processing.run(async {
         connection.operation("channel.answer", None).succeeded();

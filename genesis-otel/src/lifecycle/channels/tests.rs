@@ -57,7 +57,8 @@ impl Table {
     }
 
     fn take(&mut self, event: &Event) -> Update {
-        let facts = Facts::read(event);
+        let route = event.route();
+        let facts = Facts::new(event, &route);
         let update = self
             .channels
             .update(&facts, &self.sets, &self.expected, FOR);
