@@ -6,6 +6,7 @@
 
 mod bounds;
 mod contract;
+mod ends;
 mod late;
 mod logs;
 mod nesting;
