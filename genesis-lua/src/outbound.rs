@@ -24,6 +24,18 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 struct Ended {
     result: Result<(), Trouble>,
     callbacks_failed: u64,
+    /// The first of them.
+    callback_failed: Option<Trouble>,
+}
+
+impl Ended {
+    fn failed(text: impl Into<String>) -> Self {
+        Self {
+            result: Err(Trouble::text(text)),
+            callbacks_failed: 0,
+            callback_failed: None,
+        }
+    }
 }
 
 impl Runtime {
@@ -62,10 +74,16 @@ async fn handle(runtime: &Arc<Inner>, app: App, session: Session) {
     let session = Arc::new(session);
     let ended = run(runtime, &app, session.clone(), channel.clone()).await;
     add(&runtime.counters.callbacks_failed, ended.callbacks_failed);
+    // the span of the call tells of it; who serves the calls is not told
+    let told = |trouble: &Trouble| {
+        let observe = session.client().observe();
+        observe.current_failed("script", &trouble.message, &trouble.traceback);
+    };
     let trouble = match ended.result {
         Err(trouble) if !is_the_end(&trouble, &channel) => trouble,
         _ => {
             add(&runtime.counters.succeeded, 1);
+            ended.callback_failed.iter().for_each(told);
             return;
         }
     };
@@ -78,9 +96,7 @@ async fn handle(runtime: &Arc<Inner>, app: App, session: Session) {
         "a script failed: {}",
         trouble.message
     );
-    // who serves the calls is not told of it
-    let observe = session.client().observe();
-    observe.current_failed("script", &trouble.message, &trouble.traceback);
+    told(&trouble);
     if let Some(cause) = &runtime.options.hangup_cause
         && !channel.is_over()
         && let Err(error) = channel.hangup(cause.clone()).await
@@ -125,10 +141,7 @@ async fn run(runtime: &Arc<Inner>, app: &App, session: Arc<Session>, channel: Ch
             let _ = ended.send(result);
         })
     });
-    let gone = || Ended {
-        result: Err(Trouble::text("the thread of the script has ended")),
-        callbacks_failed: 0,
-    };
+    let gone = || Ended::failed("the thread of the script has ended");
     if !spawned {
         return gone();
     }
@@ -140,24 +153,17 @@ async fn run(runtime: &Arc<Inner>, app: &App, session: Arc<Session>, channel: Ch
     tokio::select! {
         ended = end => ended.unwrap_or_else(|_| gone()),
         () = driver.run() => gone(),
-        () = over => Ended {
-            result: Err(Trouble::text(format!(
-                "the script had not ended {grace:?} after its call and was stopped"
-            ))),
-            callbacks_failed: 0,
-        },
+        () = over => Ended::failed(format!(
+            "the script had not ended {grace:?} after its call and was stopped"
+        )),
     }
 }
 
 /// On the worker: the state, from its making to its end.
 async fn script(setup: Setup, kind: Kind, session: Arc<Session>, channel: Channel) -> Ended {
-    let failed = |text: String| Ended {
-        result: Err(Trouble::text(text)),
-        callbacks_failed: 0,
-    };
     let state = match State::new(setup) {
         Ok(state) => state,
-        Err(error) => return failed(format!("a Lua state cannot be made: {error}")),
+        Err(error) => return Ended::failed(format!("a Lua state cannot be made: {error}")),
     };
     state.context.set_own(session.uuid());
     let object = LuaSession {
@@ -167,7 +173,7 @@ async fn script(setup: Setup, kind: Kind, session: Arc<Session>, channel: Channe
     if kind == Kind::Script
         && let Err(error) = modlua::install(&state, &object)
     {
-        return failed(error.to_string());
+        return Ended::failed(error.to_string());
     }
     let mut main = state.run_main(object);
     let mut under_way = FuturesUnordered::new();
@@ -217,6 +223,7 @@ async fn script(setup: Setup, kind: Kind, session: Arc<Session>, channel: Channe
     Ended {
         result,
         callbacks_failed: state.context.failures(),
+        callback_failed: state.context.first_failure(),
     }
 }
 

@@ -54,20 +54,21 @@ impl Watch {
         let line = format!("null/1 '&socket({address} async full)'");
         let answer = stage.api("originate", &line).await;
         assert!(answer.starts_with("+OK"), "{answer}");
-        soon(async {
-            // the span of the call ends after its script
-            while !self.has("outbound_handle_connection") {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
+        // the span of the call ends after its script
+        self.comes("outbound_handle_connection").await;
         let resume = genesis_lua::client::AtDeadline::Resume;
         drain.start(std::time::Duration::from_secs(5), resume).await;
         soon(serving).await.unwrap().unwrap();
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.spans().iter().any(|span| span.name == name)
+    /// Waits until a span of this name has ended.
+    async fn comes(&self, name: &str) {
+        soon(async {
+            while !self.spans().iter().any(|span| span.name == name) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 }
 
@@ -257,4 +258,57 @@ async fn what_a_handler_of_events_does_and_its_error_stand_at_the_event() {
     failed_at(of("CHANNEL_PARK"), &stage, 12, "nor here");
     failed_at(&watch.one("park"), &stage, 12, "nor here");
     assert_eq!(above(&spans, &watch.one("park"))[0], "process_event");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_handler_of_digits_does_and_its_error_stand_at_the_digit() {
+    let stage = Stage::new(
+        r#"
+        genesis.outbound(function(session)
+          local channel = session.channel
+          local pressed
+          channel:on_digit("1", function(digit)
+            genesis.span("pressed", function() session.client:api("uuid_exists", session.uuid) end)
+            pressed = true
+            error("no such menu")
+          end)
+          channel:answer()
+          session.client:api("uuid_recv_dtmf", session.uuid .. " 1")
+          while not pressed do genesis.sleep(0.001) end
+          channel:hangup()
+        end)"#,
+    )
+    .await;
+    let watch = Watch::new();
+    watch.call(&stage).await;
+    watch.comes("channel.dtmf.received").await;
+
+    let spans = watch.spans();
+    let digit = watch.one("channel.dtmf.received");
+    let call = watch.one("outbound_handle_connection");
+    assert_eq!(
+        above(&spans, &watch.one("pressed")),
+        ["channel.dtmf.received", "outbound_handle_connection"]
+    );
+    failed_at(&digit, &stage, 8, "no such menu");
+    failed_at(&call, &stage, 8, "no such menu");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_of_a_hangup_handler_is_one_of_the_call() {
+    let stage = Stage::new(
+        r#"
+        genesis.outbound(function(session)
+          session.channel:on_hangup(function(cause)
+            error("too late")
+          end)
+          session.channel:answer()
+          session.channel:hangup()
+        end)"#,
+    )
+    .await;
+    let watch = Watch::new();
+    watch.call(&stage).await;
+    let call = watch.one("outbound_handle_connection");
+    failed_at(&call, &stage, 4, "too late");
 }

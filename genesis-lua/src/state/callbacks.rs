@@ -3,17 +3,25 @@
 use std::future::Future;
 use std::task::{Context, Poll};
 
+use futures_util::future::BoxFuture;
 use genesis_channel::Digit;
+use genesis_client::observe::Connection;
 use mlua::{IntoLua, IntoLuaMulti, Lua, MultiValue, Result};
+use send_wrapper::SendWrapper;
 use tokio::sync::{mpsc, oneshot};
 
+use super::trace::Trouble;
+use crate::io::{Local, shell};
+
 /// A function that is to run.
-#[derive(Debug)]
 pub(crate) struct Callback {
     pub(super) key: u64,
     pub(super) argument: Argument,
-    /// Dropped when it has run.
-    pub(super) finished: oneshot::Sender<()>,
+    /// Told when it has run, with its error.
+    pub(super) finished: oneshot::Sender<Option<Trouble>>,
+    /// What is polled, below the span of who called, and what goes into it.
+    pub(super) shell: BoxFuture<'static, ()>,
+    pub(super) give: oneshot::Sender<SendWrapper<Local>>,
 }
 
 /// What it gets.
@@ -36,7 +44,6 @@ impl IntoLuaMulti for Argument {
 }
 
 /// The state's end.
-#[derive(Debug)]
 pub(crate) struct Callbacks(mpsc::UnboundedReceiver<Callback>);
 
 impl Callbacks {
@@ -50,7 +57,7 @@ impl Callbacks {
 }
 
 /// The sending end.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Sender(mpsc::UnboundedSender<Callback>);
 
 /// Both ends. A channel waits for its handler before it sends the next digit, so what waits here is
@@ -61,10 +68,11 @@ pub(super) fn callbacks() -> (Sender, Callbacks) {
 }
 
 /// Calls one function of a script from another thread.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Caller {
     pub(super) key: u64,
     pub(super) sender: Sender,
+    pub(super) observe: Connection,
 }
 
 impl Caller {
@@ -82,16 +90,25 @@ impl Caller {
 
     fn call(&self, argument: Argument) -> impl Future<Output = ()> + Send + use<> {
         let (finished, ran) = oneshot::channel();
+        let (shell, give) = shell();
         let callback = Callback {
             key: self.key,
             argument,
             finished,
+            shell,
+            give,
         };
         let sent = self.sender.0.send(callback);
+        let observe = self.observe.clone();
         async move {
-            if sent.is_ok() {
-                // an error is its end
-                let _ = ran.await;
+            if sent.is_err() {
+                return;
+            }
+            // the script may have ended first
+            if let Ok(Some(trouble)) = ran.await
+                && !trouble.is_hung_up()
+            {
+                observe.current_failed("script", &trouble.message, &trouble.traceback);
             }
         }
     }

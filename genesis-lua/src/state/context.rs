@@ -66,6 +66,8 @@ pub(crate) struct Context {
     is_script: Cell<bool>,
     stopped: Cell<bool>,
     failures: Cell<u64>,
+    /// The first error that was told, unless the call's end was the reason.
+    failed: RefCell<Option<Trouble>>,
 }
 
 /// Says that a hangup handler is to run; dropped when it has.
@@ -103,6 +105,7 @@ impl Context {
             is_script: Cell::new(false),
             stopped: Cell::new(false),
             failures: Cell::new(0),
+            failed: RefCell::default(),
         };
         (context, callbacks)
     }
@@ -166,6 +169,7 @@ impl Context {
         Caller {
             key,
             sender: self.sender.clone(),
+            observe: self.observe(),
         }
     }
 
@@ -387,6 +391,10 @@ impl Context {
     /// Logs an error that ends nothing but the handler it was in.
     pub(crate) fn tell(&self, trouble: &Trouble, what: &str) {
         self.failures.set(self.failures.get() + 1);
+        if self.role == Role::Outbound && !trouble.is_hung_up() {
+            let mut failed = self.failed.borrow_mut();
+            failed.get_or_insert_with(|| trouble.clone());
+        }
         let app = self.code.name();
         let uuid = self.own.borrow();
         tracing::error!(
@@ -397,6 +405,11 @@ impl Context {
             "{what}: {}",
             trouble.message
         );
+    }
+
+    /// The first error that was told by [`tell`](Self::tell), unless the call's end was the reason.
+    pub(crate) fn first_failure(&self) -> Option<Trouble> {
+        self.failed.borrow_mut().take()
     }
 
     /// How many errors were told by [`tell`](Self::tell).

@@ -22,11 +22,12 @@ use mlua::{
     Function, IntoLuaMulti, Lua, LuaOptions, LuaString, MultiValue, Result, StdLib, Table,
     UserData, Value, Variadic,
 };
+use send_wrapper::SendWrapper;
 
 use crate::api::object::{dispatch, function_ids};
 use crate::api::shared::Shared;
 use crate::app::Code;
-use crate::io::Remote;
+use crate::io::{Local, Remote};
 
 pub(crate) use callbacks::{Callback, Callbacks};
 pub(crate) use clock::{Clock, Timed};
@@ -152,12 +153,17 @@ impl State {
         let context = self.context.clone();
         let running = self.run(function, callback.argument);
         let finished = callback.finished;
-        Box::pin(async move {
-            if let Err(trouble) = running.await {
-                context.tell(&trouble, "a handler of the script failed");
+        let local: Local = Box::pin(async move {
+            let trouble = running.await.err();
+            if let Some(trouble) = &trouble {
+                context.tell(trouble, "a handler of the script failed");
             }
-            drop(finished);
-        })
+            // who called may be gone
+            let _ = finished.send(trouble);
+        });
+        // the other end is in the shell
+        let _ = callback.give.send(SendWrapper::new(local));
+        callback.shell
     }
 }
 

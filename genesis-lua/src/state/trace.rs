@@ -24,6 +24,12 @@ impl Trouble {
             failure: None,
         }
     }
+
+    /// The channel that was waited for has hung up.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        let failure = self.failure.as_ref();
+        failure.is_some_and(Failure::is_hung_up)
+    }
 }
 
 /// Lines of a traceback that are Genesis' own.
