@@ -48,6 +48,6 @@ pub use secrets::{DENIED as SECRET_NAMES, command_label, command_name};
 pub use span::{SpanAround, span};
 
 /// The snippets of the README compile and run.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "init"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -29,6 +29,11 @@ Environment, besides what `genesis COMMAND --help` names:
   OTEL_EXPORTER_OTLP_ENDPOINT  a collector that is to get spans and metrics, as in
                                http://localhost:4318; and the other OTEL_ variables, as
                                OpenTelemetry has them
+  GENESIS_TRACE_ESL_LIFECYCLE, GENESIS_TRACE_CUSTOM_SUBCLASSES,
+  GENESIS_EXCLUDED_EVENTS, GENESIS_EXCLUDED_COMMANDS
+                               what becomes a span; genesis-otel/ENVIRONMENT.md of the source,
+                               which is also in the documentation of genesis_otel::init, says
+                               how, and has every OTEL_ variable
   GENESIS_LOG_LEVEL            as --loglevel
 
 Example:
@@ -110,6 +115,23 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether the command does one thing at once, so that whoever typed it waits for its end.
+    #[cfg_attr(
+        not(feature = "telemetry"),
+        allow(dead_code, reason = "nothing is flushed")
+    )]
+    pub(crate) fn is_brief(&self) -> bool {
+        match self {
+            Self::Api(_)
+            | Self::Bgapi(_)
+            | Self::Originate(_)
+            | Self::Ring(_)
+            | Self::Hangup(_) => true,
+            Self::Channels(options) => !options.watch,
+            _ => false,
+        }
+    }
+
     /// Where the command serves metrics, if it is one that follows.
     pub(crate) fn serves(&self) -> Option<&Serve> {
         match self {

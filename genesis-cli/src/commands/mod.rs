@@ -40,7 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         // it shows its own
         _ if project => Observability::off(),
         Command::Decode(_) | Command::New(_) | Command::Completions(_) => Observability::off(),
-        ref command => Observability::start(command.serves())?,
+        ref command => Observability::start(command.serves(), command.is_brief())?,
     };
     let level = cli.global.loglevel;
     let result = match cli.command {

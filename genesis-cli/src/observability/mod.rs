@@ -14,6 +14,7 @@ mod server;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use genesis_client::proto::EventName;
 use genesis_client::{Client, Item, Subscription};
@@ -30,6 +31,7 @@ use crate::exit::Failure;
 /// Telemetry of this process; made before the runtime, ended in it.
 pub(crate) struct Observability {
     guard: Option<Guard>,
+    flush_within: Duration,
     listener: Option<TcpListener>,
 }
 
@@ -38,12 +40,14 @@ impl Observability {
     pub(crate) fn off() -> Self {
         Self {
             guard: None,
+            flush_within: Guard::FLUSH_WITHIN,
             listener: None,
         }
     }
 
-    /// Installs what the environment asks for, and takes the port if this command serves.
-    pub(crate) fn start(serve: Option<&Serve>) -> Result<Self, Failure> {
+    /// Installs what the environment asks for, and takes the port if this command serves. One that
+    /// is `brief` does not wait long for a collector at its end.
+    pub(crate) fn start(serve: Option<&Serve>, brief: bool) -> Result<Self, Failure> {
         let wrong = |error: genesis_otel::init::Error| Failure::usage(error.to_string());
         let mut setup = Setup::from_env()
             .map_err(wrong)?
@@ -55,11 +59,23 @@ impl Observability {
         if listener.is_some() {
             setup = setup.prometheus();
         }
-        let guard = match setup.exports() {
+        // one that follows has log lines of many calls: their ids tell them apart
+        if serve.is_some() {
+            setup = setup.ids();
+        }
+        let guard = match setup.exports() || serve.is_some() {
             true => Some(setup.install().map_err(wrong)?),
             false => None,
         };
-        Ok(Self { guard, listener })
+        let flush_within = match brief {
+            true => Guard::FLUSH_BRIEFLY_WITHIN,
+            false => Guard::FLUSH_WITHIN,
+        };
+        Ok(Self {
+            guard,
+            flush_within,
+            listener,
+        })
     }
 
     /// Begins to serve; to be called inside the runtime.
@@ -69,6 +85,7 @@ impl Observability {
             serving: false,
             tasks: JoinSet::new().into(),
             guard: self.guard,
+            flush_within: self.flush_within,
         };
         let metrics = observed.guard.as_ref().and_then(Guard::prometheus);
         if let (Some(listener), Some(metrics)) = (self.listener, metrics) {
@@ -118,6 +135,7 @@ fn listen(address: &Address) -> Result<Option<TcpListener>, Failure> {
 /// Telemetry while a command runs.
 pub(crate) struct Observed {
     guard: Option<Guard>,
+    flush_within: Duration,
     health: Arc<Health>,
     serving: bool,
     /// They end with the command.
@@ -156,12 +174,17 @@ impl Observed {
             .spawn(work);
     }
 
-    /// Ends serving and hands over what was recorded, within 5 s.
+    /// Ends serving and hands over what was recorded, within a bound.
     pub(crate) async fn end(self) {
-        let Self { guard, tasks, .. } = self;
+        let Self {
+            guard,
+            flush_within,
+            tasks,
+            ..
+        } = self;
         drop(tasks);
         if let Some(guard) = guard
-            && let Err(error) = guard.shutdown(Guard::FLUSH_WITHIN).await
+            && let Err(error) = guard.shutdown(flush_within).await
         {
             tracing::warn!("{error}");
         }

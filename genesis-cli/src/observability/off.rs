@@ -18,7 +18,7 @@ impl Observability {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as with telemetry")]
-    pub(crate) fn start(_: Option<&Serve>) -> Result<Self, Failure> {
+    pub(crate) fn start(_: Option<&Serve>, _: bool) -> Result<Self, Failure> {
         Ok(Self)
     }
 
@@ -79,6 +79,10 @@ impl Picture {
     }
 
     pub(crate) fn trace(&self, _: &str) -> Option<(String, Vec<Drawn>)> {
+        match *self {}
+    }
+
+    pub(crate) fn sampler(&self) -> Option<&str> {
         match *self {}
     }
 

@@ -13,12 +13,16 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 
 use crate::exit::Failure;
 
+/// Read by the SDK.
+const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+
 /// Telemetry that stays here.
 pub(crate) struct Picture {
     telemetry: Telemetry,
     provider: SdkTracerProvider,
     finished: Finished,
     guard: Guard,
+    sampler: Option<String>,
 }
 
 /// A finished span, where it stands in its trace.
@@ -72,6 +76,9 @@ impl Picture {
             provider,
             finished,
             guard,
+            sampler: std::env::var(SAMPLER)
+                .ok()
+                .filter(|name| !name.trim().is_empty()),
         })
     }
 
@@ -117,6 +124,11 @@ impl Picture {
             }
             Some((trace.to_string(), drawn))
         })
+    }
+
+    /// The sampler that the environment asks for: one may keep no trace.
+    pub(crate) fn sampler(&self) -> Option<&str> {
+        self.sampler.as_deref()
     }
 
     /// What `/metrics` would give.

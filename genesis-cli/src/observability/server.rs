@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::health::Health;
 
@@ -36,11 +36,9 @@ pub(super) struct State {
     pub(super) health: Arc<Health>,
 }
 
-/// Serves until it is dropped, and keeps the metrics in order meanwhile.
+/// Serves until it is dropped.
 pub(super) async fn serve(listener: TcpListener, state: State) {
     let mut connections = JoinSet::new();
-    let mut upkeep = interval(Prometheus::UPKEEP);
-    upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -51,7 +49,6 @@ pub(super) async fn serve(listener: TcpListener, state: State) {
                 Err(_) => sleep(PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
-            _ = upkeep.tick() => state.metrics.upkeep(),
         }
     }
 }

@@ -257,6 +257,17 @@ fn help_names_the_environment_and_never_shows_a_password() {
     for variable in ["ESL_HOST", "ESL_PORT", "ESL_PASSWORD"] {
         assert!(help.contains(variable), "{help}");
     }
+    let help = run(&["--help"]).stdout;
+    for variable in [
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "GENESIS_TRACE_ESL_LIFECYCLE",
+        "GENESIS_TRACE_CUSTOM_SUBCLASSES",
+        "GENESIS_EXCLUDED_EVENTS",
+        "GENESIS_EXCLUDED_COMMANDS",
+        "genesis-otel/ENVIRONMENT.md",
+    ] {
+        assert!(help.contains(variable), "{help}");
+    }
 }
 
 #[test]

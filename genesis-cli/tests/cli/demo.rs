@@ -104,3 +104,30 @@ fn with_json_the_trace_is_one_object() {
     assert_eq!(ring["attributes"]["ring_group.result"], "answered");
     assert!(!telemetry["metrics"].as_array().unwrap().is_empty());
 }
+
+#[cfg(feature = "telemetry")]
+#[test]
+fn a_sampler_that_keeps_no_trace_is_no_failure() {
+    let sampled = |words: &[&str]| {
+        let mut command = crate::support::genesis(words);
+        command.env("OTEL_TRACES_SAMPLER", "always_off");
+        let done = crate::support::finish(command, b"");
+        assert_eq!((done.code, &*done.stderr), (0, ""), "{done:?}");
+        done.stdout
+    };
+    let text = sampled(&["demo", "--telemetry"]);
+    let sentence = "The sampler kept no trace: OTEL_TRACES_SAMPLER=always_off\n";
+    assert!(text.contains(sentence), "{text}");
+    assert!(!text.contains("Trace of"), "{text}");
+    assert!(
+        text.contains("\n  genesis_call_duration_seconds_count 6\n"),
+        "{text}"
+    );
+
+    let text = sampled(&["--json", "demo", "--telemetry"]);
+    let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let telemetry = &last["telemetry"];
+    assert!(telemetry["trace_id"].is_null(), "{telemetry}");
+    assert_eq!(telemetry["spans"], serde_json::json!([]));
+    assert!(!telemetry["metrics"].as_array().unwrap().is_empty());
+}

@@ -204,7 +204,7 @@ end)
 
 #[cfg(all(feature = "telemetry", unix))]
 #[test]
-fn a_consumer_handles_events_and_logs_with_the_ids_of_the_trace() {
+fn a_consumer_handles_events_and_serves_its_metrics() {
     let sim = Simulator::start(&[]);
     let folder = Folder::new("lua-consumer");
     fs::write(folder.path().join("app.lua"), ANSWERED).unwrap();
@@ -227,20 +227,67 @@ fn a_consumer_handles_events_and_logs_with_the_ids_of_the_trace() {
     assert!(text.contains("genesis_events_received_total{"), "{text}");
     consumer.signal("-TERM");
     assert_eq!(consumer.end().code, 0);
+}
 
-    let traced = [
-        ("OTEL_TRACES_EXPORTER", "console"),
-        ("ESL_PORT", &*sim.port),
-    ];
-    let consumer = start(&folder, &["--json", "consumer", "./app.lua"], &traced);
+/// The line that the application in this folder logs about a call, with these variables set.
+#[cfg(all(feature = "telemetry", unix))]
+fn logged(folder: &Folder, variables: &[(&str, &str)]) -> serde_json::Value {
+    let sim = Simulator::start(&[]);
+    fs::write(folder.path().join("app.lua"), ANSWERED).unwrap();
+    let port = [("ESL_PORT", &*sim.port)];
+    let variables = [&port[..], variables].concat();
+    let consumer = start(folder, &["--json", "consumer", "./app.lua"], &variables);
     wait_for(&consumer, "app handles the events of");
-    sim.originate("sim/answer &park");
+    let uuid = sim.originate("sim/answer &park");
     let line = wait_for(&consumer, "heard of");
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["level"], "INFO");
-    assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{line}");
-    assert_eq!(line["span_id"].as_str().map(str::len), Some(16), "{line}");
+    let message = line["message"].as_str().unwrap();
+    assert!(
+        message.starts_with(&format!("WHO heard of {uuid}")),
+        "{line}"
+    );
     assert_eq!(consumer.interrupt().code, 0);
+    line
+}
+
+#[cfg(all(feature = "telemetry", unix))]
+#[test]
+fn a_consumers_log_lines_have_ids_whether_spans_are_exported_or_not() {
+    let folder = Folder::new("lua-ids");
+    for variables in [
+        &[][..],
+        &[("OTEL_TRACES_EXPORTER", "none")],
+        &[("OTEL_TRACES_SAMPLER", "always_off")],
+        &[("OTEL_TRACES_EXPORTER", "console")],
+    ] {
+        let line = logged(&folder, variables);
+        let keys: Vec<&String> = line.as_object().unwrap().keys().collect();
+        let expected = [
+            "timestamp",
+            "level",
+            "message",
+            "logger",
+            "trace_id",
+            "span_id",
+        ];
+        assert_eq!(keys, expected, "{variables:?}");
+        for (key, length) in [("trace_id", 32), ("span_id", 16)] {
+            let id = line[key].as_str().unwrap();
+            let hex = id.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+            assert!(hex && id.len() == length, "{line}");
+            assert!(id.contains(|c| c != '0'), "{line}");
+        }
+    }
+}
+
+#[cfg(all(feature = "telemetry", unix))]
+#[test]
+fn a_disabled_sdk_gives_no_ids() {
+    let folder = Folder::new("lua-no-ids");
+    let line = logged(&folder, &[("OTEL_SDK_DISABLED", "true")]);
+    let keys: Vec<&String> = line.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["timestamp", "level", "message", "logger"]);
 }
 
 #[cfg(unix)]

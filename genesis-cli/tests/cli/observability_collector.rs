@@ -74,6 +74,7 @@ pub(crate) fn attribute<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a
 
 #[derive(Debug, Default)]
 struct Shared {
+    answers_after: Duration,
     received: Mutex<Received>,
     came: Condvar,
 }
@@ -120,10 +121,18 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn start(protocol: Protocol) -> Self {
+        Self::start_slow(protocol, Duration::ZERO)
+    }
+
+    /// One that answers this long after it was asked.
+    pub(crate) fn start_slow(protocol: Protocol, answers_after: Duration) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared {
+            answers_after,
+            ..Shared::default()
+        });
         match protocol {
             Protocol::Grpc => runtime.spawn(grpc(listener, Arc::clone(&shared))),
             Protocol::Http => runtime.spawn(http(listener, Arc::clone(&shared))),
@@ -180,6 +189,7 @@ async fn answer(
     let protobuf = request.headers().get("content-type").unwrap() == "application/x-protobuf";
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
+    tokio::time::sleep(shared.answers_after).await;
     let mut response = Response::default();
     match &*path {
         "/v1/traces" if protobuf => {
@@ -234,6 +244,7 @@ impl TraceService for Shared {
         request: tonic::Request<ExportTraceServiceRequest>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
         let authorization = authorization(&request);
+        tokio::time::sleep(self.answers_after).await;
         self.spans(request.into_inner(), authorization);
         Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
     }
@@ -246,6 +257,7 @@ impl MetricsService for Shared {
         request: tonic::Request<ExportMetricsServiceRequest>,
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
         let authorization = authorization(&request);
+        tokio::time::sleep(self.answers_after).await;
         self.metrics(request.into_inner(), authorization);
         Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
     }

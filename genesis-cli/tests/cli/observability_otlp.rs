@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::observability_collector::{Collector, Protocol, attribute};
-use crate::support::{end, finish, genesis};
+use crate::support::{Simulator, end, finish, genesis};
 
 const SECRET: &str = "s3cret";
 
@@ -209,6 +209,60 @@ fn a_demo_without_its_collector_goes_on_with_a_warning() {
     assert_eq!(done.code, 0, "{done:?}");
     let lines: Vec<String> = done.stderr.lines().map(str::to_owned).collect();
     one_warning_per_signal(&lines);
+}
+
+#[test]
+fn a_collector_that_never_answers_holds_up_a_brief_command_for_a_second() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let sim = Simulator::start(&[]);
+    for words in [&["api", "status"][..], &["channels"], &["hangup", "--all"]] {
+        let mut command = genesis(words);
+        command
+            .args(["--port", &sim.port])
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint);
+        let began = Instant::now();
+        let done = finish(command, b"");
+        let took = began.elapsed();
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(took < Duration::from_secs(4), "{words:?} took {took:?}");
+        let lines: Vec<&str> = done.stderr.lines().collect();
+        assert!(
+            lines.len() == 1 && lines[0].contains("WARNING  telemetry was not flushed within 1 s"),
+            "{done:?}"
+        );
+    }
+}
+
+#[test]
+fn a_collector_that_answers_late_neither_fails_nor_delays_an_operation() {
+    for (protocol, name) in [(Protocol::Http, "http/protobuf"), (Protocol::Grpc, "grpc")] {
+        let collector = Collector::start_slow(protocol, Duration::from_millis(500));
+        let mut demo = genesis(&["demo", "--json"]);
+        demo.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", name)
+            // so that it is asked while the demo is on
+            .env("OTEL_BSP_SCHEDULE_DELAY", "50")
+            .env("OTEL_METRIC_EXPORT_INTERVAL", "50");
+        let done = finish(demo, b"");
+        assert_eq!((done.code, &*done.stderr), (0, ""), "{done:?}");
+        let last = done.stdout.lines().last().unwrap();
+        let last: serde_json::Value = serde_json::from_str(last).unwrap();
+        let served = serde_json::json!(["2001", "2002", "2003"]);
+        assert_eq!(last["summary"]["served"], served);
+        // answers were outstanding all the time, one after the other
+        let asked = collector.once(|_| true);
+        assert!(asked.authorization.len() >= 6, "{asked:?}");
+        let rings = asked.spans.iter();
+        let rings = rings.filter(|span| span.name == "ring_group.ring");
+        assert_eq!(rings.count(), 1);
+        // what is done takes as long as the simulated switch takes
+        for (span, at_most) in [("ring_group.ring", 2.5), ("channel.hangup", 0.4)] {
+            let span = asked.span(span);
+            let took = (span.end_time_unix_nano - span.start_time_unix_nano) as f64 / 1e9;
+            assert!(took < at_most, "{} took {took} s", span.name);
+        }
+    }
 }
 
 #[test]

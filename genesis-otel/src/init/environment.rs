@@ -13,6 +13,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the environment asks for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Environment {
+    /// `OTEL_SDK_DISABLED`: then everything else is as if it were not set.
+    pub(super) disabled: bool,
     pub(super) service_name: Option<String>,
     /// Without `service.name`.
     pub(super) resource: Vec<(String, String)>,
@@ -104,13 +106,17 @@ impl Environment {
     pub(super) fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let variables = Variables(get);
         if disabled(&variables)? {
-            return Ok(Self::default());
+            return Ok(Self {
+                disabled: true,
+                ..Self::default()
+            });
         }
         let mut resource = resource(&variables)?;
         let at = resource.iter().rposition(|(key, _)| key == "service.name");
         let named = at.map(|at| resource.remove(at).1);
         resource.retain(|(key, _)| key != "service.name");
         Ok(Self {
+            disabled: false,
             service_name: variables.get("OTEL_SERVICE_NAME").or(named),
             resource,
             sampler: sampler(&variables)?,

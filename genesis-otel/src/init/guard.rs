@@ -5,32 +5,38 @@ use std::time::Duration;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
+use super::prometheus::Upkeep;
 use super::{Error, Prometheus};
 
-/// The exporters at work. Dropped without [`shutdown`](Self::shutdown), what was recorded last is
-/// lost.
+/// The exporters at work, and what keeps the metrics for Prometheus small while nobody scrapes.
+/// Dropped without [`shutdown`](Self::shutdown), what was recorded last is lost.
 #[derive(Debug)]
 #[must_use = "call shutdown() at the end, or what was recorded last is lost"]
 pub struct Guard {
     traces: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
     prometheus: Option<Prometheus>,
+    _upkeep: Option<Upkeep>,
 }
 
 impl Guard {
     /// A usual bound for [`shutdown`](Self::shutdown): 5 s.
     pub const FLUSH_WITHIN: Duration = Duration::from_secs(5);
+    /// The bound for programs that do one thing and end, and whose user waits for that: 1 s.
+    pub const FLUSH_BRIEFLY_WITHIN: Duration = Duration::from_secs(1);
 
     pub(super) fn new(
         traces: Option<SdkTracerProvider>,
         metrics: Option<SdkMeterProvider>,
         prometheus: Option<Prometheus>,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Error> {
+        let upkeep = prometheus.as_ref().map(Prometheus::upkeep).transpose()?;
+        Ok(Self {
             traces,
             metrics,
             prometheus,
-        }
+            _upkeep: upkeep,
+        })
     }
 
     /// The provider of tracers, if spans are exported.

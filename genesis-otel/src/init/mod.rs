@@ -3,29 +3,6 @@
 //! Behind the feature `init`, because it brings the SDK and the exporters. A library never installs
 //! anything global; a program does it once, before its first connection.
 //!
-//! | variable | what it says |
-//! |---|---|
-//! | `OTEL_SDK_DISABLED` | `true`: no spans, and no metrics to a collector |
-//! | `OTEL_SERVICE_NAME` | the service; else `service.name` of the resource, else `genesis` |
-//! | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,key=value`, values percent-encoded; `service.instance.id` is a random UUID if it is not among them |
-//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector, as in `http://localhost:4318`; set, it gets spans and metrics |
-//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf` (default) or `grpc` |
-//! | `OTEL_EXPORTER_OTLP_HEADERS` | `name=value,name=value`, values percent-encoded; never shown |
-//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | of one export, in milliseconds; 10000 |
-//! | `OTEL_TRACES_EXPORTER` | `otlp`, `console` (also `stdout`) or `none`; a list is allowed |
-//! | `OTEL_METRICS_EXPORTER` | the same; `prometheus` is accepted and changes nothing |
-//! | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which traces; `parentbased_always_on` |
-//! | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` | attributes of a span; at least 384, which is the default |
-//!
-//! The four `OTEL_EXPORTER_OTLP_*` variables have twins for one signal, `OTEL_EXPORTER_OTLP_TRACES_*`
-//! and `OTEL_EXPORTER_OTLP_METRICS_*`, which win; an endpoint of that kind is used as it is, one for
-//! both gets `/v1/traces` and `/v1/metrics` added over HTTP. The SDK also reads its `OTEL_BSP_*` and
-//! `OTEL_METRIC_EXPORT_*`. TLS is not built in: let a collector on the same machine encrypt.
-//!
-//! Without an endpoint and without `OTEL_TRACES_EXPORTER` nothing is attempted. A collector that is
-//! down costs what it does not get, and one warning: queues are bounded (2048 spans), exports run
-//! in threads of their own, and the end waits for a bounded time.
-//!
 //! ```no_run
 //! use genesis_otel::init::{Guard, Setup};
 //!
@@ -36,14 +13,18 @@
 //! telemetry.shutdown(Guard::FLUSH_WITHIN).await
 //! # }
 //! ```
+#![doc = include_str!("../../ENVIRONMENT.md")]
 
 mod both;
 mod bridge;
 mod buckets;
+#[cfg(test)]
+mod documented;
 mod endpoint;
 mod environment;
 mod error;
 mod guard;
+mod ids;
 mod otlp;
 mod prometheus;
 mod stdout;
@@ -66,6 +47,7 @@ pub use prometheus::Prometheus;
 use self::both::Both;
 use self::bridge::Bridge;
 use self::environment::{Destination, Environment};
+use self::ids::Ids;
 use self::otlp::Engine;
 
 /// Real events have up to 307 headers, each of which is an attribute.
@@ -85,6 +67,7 @@ pub struct Setup {
     service_name: String,
     service_version: Option<String>,
     prometheus: bool,
+    ids: bool,
 }
 
 impl Setup {
@@ -117,6 +100,7 @@ impl Setup {
             service_name: SERVICE.to_owned(),
             service_version: None,
             prometheus: false,
+            ids: false,
         })
     }
 
@@ -141,6 +125,16 @@ impl Setup {
         self
     }
 
+    /// Gives spans ids although nobody exports them, so that log lines and the channel variable
+    /// `traceparent` tell what belongs together; nothing is recorded, and a span costs what its two
+    /// random numbers do. `OTEL_SDK_DISABLED=true` turns it off. Off by default, and of use with
+    /// [`install`](Self::install) only.
+    #[must_use]
+    pub fn ids(mut self) -> Self {
+        self.ids = true;
+        self
+    }
+
     /// Whether anything would be exported.
     #[must_use]
     pub fn exports(&self) -> bool {
@@ -158,6 +152,7 @@ impl Setup {
     /// [`Error::Exporter`] if an exporter cannot be made, [`Error::RecorderInstalled`] if the
     /// process has a recorder of metrics already.
     pub fn install(self) -> Result<Guard, Error> {
+        let ids = self.ids && !self.environment.disabled;
         let (guard, recorder) = self.build()?;
         if let Some(recorder) = recorder {
             metrics::set_global_recorder(recorder).map_err(|_| Error::RecorderInstalled)?;
@@ -165,6 +160,9 @@ impl Setup {
         if let Some(provider) = guard.tracer_provider() {
             global::set_text_map_propagator(TraceContextPropagator::new());
             global::set_tracer_provider(provider.clone());
+        } else if ids {
+            global::set_text_map_propagator(TraceContextPropagator::new());
+            global::set_tracer_provider(Ids::default());
         }
         Ok(guard)
     }
@@ -189,7 +187,7 @@ impl Setup {
         let traces = self.traces(&resource, engine.as_ref())?;
         let metrics = self.metrics(resource, engine.as_ref())?;
         let (prometheus, recorder) = self.recorder(metrics.as_ref())?;
-        Ok((Guard::new(traces, metrics, prometheus), recorder))
+        Ok((Guard::new(traces, metrics, prometheus)?, recorder))
     }
 
     fn resource(&self) -> Resource {

@@ -1,5 +1,8 @@
 //! What Prometheus scrapes.
 
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
 use metrics::Recorder;
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
@@ -8,18 +11,16 @@ use metrics_exporter_prometheus::{
 use super::{Error, buckets};
 use crate::vocabulary::{Instrument, metrics as all};
 
+/// Values of histograms are kept one by one until they are sorted into their buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// The metrics as text for Prometheus to scrape; a handle that can be cloned.
-///
-/// Somebody must call [`upkeep`](Self::upkeep) every [`UPKEEP`](Self::UPKEEP): values of histograms
-/// are kept one by one until then, or until [`render`](Self::render).
 #[derive(Clone)]
 pub struct Prometheus(PrometheusHandle);
 
 impl Prometheus {
     /// The content type of what [`render`](Self::render) gives.
     pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
-    /// How often [`upkeep`](Self::upkeep) is to be called.
-    pub const UPKEEP: std::time::Duration = std::time::Duration::from_secs(5);
 
     /// Every metric that has a value, in the text format of Prometheus.
     #[must_use]
@@ -27,9 +28,31 @@ impl Prometheus {
         self.0.render()
     }
 
-    /// Sorts what histograms were given into their buckets.
-    pub fn upkeep(&self) {
-        self.0.run_upkeep();
+    /// Keeps the metrics small while nobody scrapes, in a thread of its own.
+    pub(super) fn upkeep(&self) -> Result<Upkeep, Error> {
+        let handle = self.0.clone();
+        Upkeep::every(UPKEEP, move || handle.run_upkeep())
+    }
+}
+
+/// Work that is done again and again until this is dropped.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    _alive: Sender<()>,
+}
+
+impl Upkeep {
+    fn every(period: Duration, work: impl Fn() + Send + 'static) -> Result<Self, Error> {
+        let (alive, ended) = channel::<()>();
+        std::thread::Builder::new()
+            .name("genesis-metrics".to_owned())
+            .spawn(move || {
+                while ended.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
+                    work();
+                }
+            })
+            .map_err(|error| Error::Exporter(format!("cannot start a thread: {error}")))?;
+        Ok(Self { _alive: alive })
     }
 }
 
@@ -132,7 +155,7 @@ mod tests {
         let (recorder, prometheus) = recorder().unwrap();
         let key = Key::from_name("genesis_call_duration_seconds");
         recorder.register_histogram(&key, &METADATA).record(4.0);
-        prometheus.upkeep();
+        prometheus.0.run_upkeep();
         let text = prometheus.render();
         assert!(
             text.contains("genesis_call_duration_seconds_bucket{le=\"1\"} 0"),
@@ -146,5 +169,18 @@ mod tests {
             text.contains("genesis_call_duration_seconds_bucket{le=\"7200\"} 1"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn upkeep_is_done_again_and_again_and_ends_with_its_owner() {
+        let (sender, done) = channel();
+        let work = move || sender.send(()).unwrap_or_default();
+        let upkeep = Upkeep::every(Duration::from_millis(1), work).unwrap();
+        for _ in 0..3 {
+            done.recv().unwrap();
+        }
+        drop(upkeep);
+        // the thread ends, and with it its sender
+        while done.recv().is_ok() {}
     }
 }

@@ -40,7 +40,8 @@ struct TelemetryObject<'a> {
 
 #[derive(Serialize)]
 struct Telemetry<'a> {
-    trace_id: &'a str,
+    /// None if the sampler kept no trace.
+    trace_id: Option<&'a str>,
     spans: Vec<Span<'a>>,
     metrics: Vec<&'a str>,
 }
@@ -57,14 +58,16 @@ struct Span<'a> {
 }
 
 pub(super) fn print(picture: &Picture, output: &mut Output) -> Result<(), Failure> {
-    let (trace_id, spans) = picture
-        .trace(ROOT)
-        .ok_or_else(|| broken("there is no trace of the call"))?;
+    let trace = picture.trace(ROOT);
+    if trace.is_none() && picture.sampler().is_none() {
+        return Err(broken("there is no trace of the call"));
+    }
     let metrics = picture.metrics();
     let shown = |line: &&str| METRICS.iter().any(|name| line.starts_with(name));
     let metrics: Vec<&str> = metrics.lines().filter(shown).collect();
     if output.json {
-        let spans = spans.iter().map(|span| Span {
+        let (trace_id, spans) = trace.unzip();
+        let spans = spans.iter().flatten().map(|span| Span {
             name: &span.name,
             span_id: &span.span_id,
             parent_span_id: span.parent_span_id.as_deref(),
@@ -75,15 +78,33 @@ pub(super) fn print(picture: &Picture, output: &mut Output) -> Result<(), Failur
         });
         output.object(&TelemetryObject {
             telemetry: Telemetry {
-                trace_id: &trace_id,
+                trace_id: trace_id.as_deref(),
                 spans: spans.collect(),
                 metrics,
             },
         })?;
         return output.flush();
     }
-    let (bold, dim) = (output.style(style::BOLD), output.style(style::DIM));
+    let bold = output.style(style::BOLD);
     output.line("")?;
+    match trace {
+        Some((trace_id, spans)) => tree(&trace_id, spans, output)?,
+        None => output.line(&format!(
+            "The sampler kept no trace: OTEL_TRACES_SAMPLER={}",
+            one_line(picture.sampler().unwrap_or_default())
+        ))?,
+    }
+    output.line("")?;
+    output.line(&format!("{bold}Some metrics{bold:#}"))?;
+    for line in metrics {
+        output.line(&format!("  {line}"))?;
+    }
+    output.flush()
+}
+
+/// Draws the trace.
+fn tree(trace_id: &str, spans: Vec<Drawn>, output: &mut Output) -> Result<(), Failure> {
+    let (bold, dim) = (output.style(style::BOLD), output.style(style::DIM));
     output.line(&format!(
         "{bold}Trace of the ring group's call{bold:#} {dim}{trace_id}{dim:#}"
     ))?;
@@ -108,13 +129,7 @@ pub(super) fn print(picture: &Picture, output: &mut Output) -> Result<(), Failur
     output.line(&format!(
         "{dim}and {} times process_event, one for each event{dim:#}",
         left_out.len()
-    ))?;
-    output.line("")?;
-    output.line(&format!("{bold}Some metrics{bold:#}"))?;
-    for line in metrics {
-        output.line(&format!("  {line}"))?;
-    }
-    output.flush()
+    ))
 }
 
 fn pairs(span: &Drawn) -> impl Iterator<Item = (&str, &str)> {
