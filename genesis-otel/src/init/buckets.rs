@@ -11,13 +11,14 @@ const CALLS: &[f64] = &[
 /// Ring groups: from a quick answer to the longest a caller waits.
 const RINGS: &[f64] = &[1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0];
 
-/// The buckets of the histogram with this name.
+/// The buckets of the histogram with this name; an application may have put a prefix before it.
 pub(super) fn of(name: &str) -> &'static [f64] {
-    match name {
-        "genesis_call_duration_seconds" => CALLS,
-        "genesis_ring_group_operation_duration_seconds" => RINGS,
-        _ => USUAL,
-    }
+    let own = [
+        ("genesis_call_duration_seconds", CALLS),
+        ("genesis_ring_group_operation_duration_seconds", RINGS),
+    ];
+    let own = own.into_iter().find(|(metric, _)| name.ends_with(metric));
+    own.map_or(USUAL, |(_, buckets)| buckets)
 }
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod tests {
             "genesis_ring_group_operation_duration_seconds",
         ] {
             assert_ne!(of(name), USUAL);
+            assert_eq!(of(&format!("acme_{name}")), of(name));
             let metric = metrics::named(name).unwrap();
             assert_eq!(metric.instrument, Instrument::Histogram);
         }

@@ -73,8 +73,9 @@ pub(super) fn recorder() -> Result<(PrometheusRecorder, Prometheus), Error> {
     for metric in all::ALL {
         let own = buckets::of(metric.name);
         if metric.instrument == Instrument::Histogram && own != buckets::USUAL {
+            // an application may have put a prefix before it
             builder = builder
-                .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), own)
+                .set_buckets_for_metric(Matcher::Suffix(metric.name.to_owned()), own)
                 .map_err(cannot)?;
         }
     }
@@ -102,6 +103,28 @@ mod tests {
     use super::*;
 
     static METADATA: Metadata<'static> = Metadata::new("genesis", Level::INFO, None);
+
+    #[test]
+    fn calls_have_their_buckets_behind_a_prefix_too() {
+        let (recorder, prometheus) = recorder().unwrap();
+        let telemetry = crate::Telemetry::builder()
+            .metric_prefix("acme_")
+            .recorder(recorder)
+            .build();
+        let connection = crate::hooks::Connection::none(&telemetry);
+        connection.operation("ring_group.ring", None).succeeded();
+        let text = prometheus.render();
+        let name = "acme_genesis_ring_group_operation_duration_seconds";
+        assert!(text.contains(&format!("# HELP {name} Duration")), "{text}");
+        assert!(
+            text.contains(&format!("# TYPE {name} histogram\n")),
+            "{text}"
+        );
+        assert!(
+            text.contains("le=\"120\"") && !text.contains("le=\"0.001\""),
+            "{text}"
+        );
+    }
 
     #[test]
     fn lesson_45_names_come_out_as_the_vocabulary_has_them() {
