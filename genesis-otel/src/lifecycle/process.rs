@@ -15,7 +15,8 @@ use crate::hooks::Sight;
 use crate::vocabulary::spans::PROCESS_EVENT;
 
 /// The context with the span `process_event`, below the span of the event's channel. If the channel
-/// has none yet, this is it from now on.
+/// has none yet, this is it from now on. For an excluded event the context of the channel alone: what
+/// its handlers do is in the channel's trace.
 pub(crate) fn process_event(
     telemetry: &Telemetry,
     sight: &Sight,
@@ -23,13 +24,16 @@ pub(crate) fn process_event(
     event: &Event,
     read: &Last,
 ) -> Option<Context> {
-    if !sight.may_trace() || read.excluded {
+    if !sight.may_trace() {
         return None;
     }
     let channel = switch.filter(|_| !read.uuid.is_empty());
     let known = channel
         .map(|switch| switch.state().channels.known(&read.uuid))
         .unwrap_or_default();
+    if read.excluded {
+        return known.parent.map(|parent| below(Some(&parent)));
+    }
     let context = below(known.parent.as_ref());
     // what handlers do is in the same trace, that is: dropped as well
     if known.is_dropped() {

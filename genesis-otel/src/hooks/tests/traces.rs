@@ -101,6 +101,35 @@ async fn handlers_nest_below_their_event_and_the_event_below_its_channel() {
     assert_eq!(answer.parent_span_id, process.span_context.span_id());
 }
 
+#[tokio::test]
+async fn what_handlers_of_an_excluded_event_do_is_in_the_trace_of_its_channel() {
+    let watch = Watch::with(|builder| builder.exclude_events(["CHANNEL_ANSWER"]));
+    let connection = watch.connection();
+    let mut reader = connection.reader();
+    reader.link_up();
+    let create = created("a");
+    reader.read(&create, &create.route());
+    let processing = connection.processing(&event(EventName::ChannelAnswer, &[("Unique-ID", "a")]));
+    let handler = processing.run(async {
+        connection.operation("channel.park", None).succeeded();
+    });
+    handler.await;
+    drop(processing);
+    let unknown = connection.processing(&event(EventName::ChannelAnswer, &[("Unique-ID", "b")]));
+    let handler = unknown.run(async {
+        connection.operation("channel.hangup", None).succeeded();
+    });
+    handler.await;
+    drop(unknown);
+    let spans = watch.spans();
+    assert_eq!(spans.len(), 3, "{spans:?}");
+    let create = named(&spans, "freeswitch.channel.create");
+    let park = named(&spans, "channel.park");
+    assert_eq!(park.parent_span_id, create.span_context.span_id());
+    let hangup = named(&spans, "channel.hangup");
+    assert_eq!(hangup.parent_span_id, SpanId::INVALID);
+}
+
 #[test]
 fn without_lifecycle_spans_a_channel_is_in_one_trace_all_the_same() {
     let watch = Watch::with(|builder| builder.lifecycle(false));
