@@ -1,6 +1,7 @@
 //! The hooks, with a provider and a recorder of their own: nothing global is touched.
 
 mod bounds;
+mod channels;
 mod connections;
 mod operations;
 mod own;
