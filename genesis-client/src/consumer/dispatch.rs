@@ -253,9 +253,10 @@ impl Dispatcher {
             return;
         };
         let call = handler.call.clone();
+        // before the clone, which then shares the index of the headers
+        let name = turn.work.event.name();
         let event = turn.work.event.clone();
         let limit = self.limits.handler_timeout;
-        let name = turn.work.event.name();
         let labels = [("event.name", name.as_str())];
         self.observe
             .count("genesis_consumer_handlers_total", &labels, 1);
