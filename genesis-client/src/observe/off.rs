@@ -317,6 +317,31 @@ impl Level {
     pub fn set(&mut self, _value: u64) {}
 }
 
+/// The span that is current at one place, for what is done at another, in a task or thread of its own
+/// for instance. Only the span's ids are kept: the span ends when it ends.
+#[derive(Clone, Debug, Default)]
+pub struct Carrier(());
+
+/// The span that is current now.
+#[inline]
+pub fn carrier() -> Carrier {
+    Carrier(())
+}
+
+impl Carrier {
+    /// There is no span.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        true
+    }
+
+    /// Runs `future` so that what is observed in it is a child of the span.
+    #[inline]
+    pub fn run<F: Future>(self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        future
+    }
+}
+
 /// Runs `future`, in a task of its own for instance, so that what is observed in it is a child of
 /// the span that is current now. Only the span's ids are kept: the span ends when it ends.
 #[inline]
