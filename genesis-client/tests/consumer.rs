@@ -694,7 +694,7 @@ async fn one_consumer_takes_over_from_another_between_two_events() {
             let seen = seen.clone();
             async move {
                 let number: usize = event.get("Number").ok_or("no number")?.parse()?;
-                if number % 7 == 0 {
+                if number.is_multiple_of(7) {
                     sleep(Duration::from_millis(10)).await;
                 }
                 seen.send((number, version))?;
