@@ -20,8 +20,6 @@ pub struct Reader {
     /// Nothing before the first link.
     lifecycle: Option<Lifecycle>,
     active: Level,
-    /// There was a link before this one.
-    again: bool,
     /// The event that is being handed out was told before.
     told: bool,
 }
@@ -44,7 +42,6 @@ impl Reader {
             connection: connection.clone(),
             lifecycle: None,
             active: connection.level("genesis_connections_active", &labels),
-            again: false,
             told: false,
         }
     }
@@ -60,10 +57,7 @@ impl Reader {
         let sight = self.connection.look();
         self.active.set(1);
         match &mut self.lifecycle {
-            Some(lifecycle) => {
-                self.again = true;
-                lifecycle.link_up(sight);
-            }
+            Some(lifecycle) => lifecycle.link_up(sight),
             None => self.lifecycle = Some(Lifecycle::with(self.connection.telemetry(), sight)),
         }
     }
@@ -80,8 +74,8 @@ impl Reader {
     /// Whether the calls that are counted must be compared with the switch after a gap.
     #[must_use]
     pub fn wants_alive(&self) -> bool {
-        let lifecycle = self.lifecycle.as_ref().filter(|_| self.again);
-        lifecycle.is_some_and(Lifecycle::has_recorder)
+        let lifecycle = self.lifecycle.as_ref();
+        lifecycle.is_some_and(Lifecycle::is_in_doubt)
     }
 
     /// The channels that there are, after a gap.

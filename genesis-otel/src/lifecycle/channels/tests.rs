@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use genesis_proto::{Event, EventName};
 
 use super::*;
+use crate::lifecycle::Ends;
 
 const FOR: For = For {
     spans: true,
