@@ -19,9 +19,10 @@ const CALLS_ACTIVE: &str = "\n\
     CHANNEL_ANSWER only counts nothing. Filters by `Unique-ID` and `Event-Name` are\nunderstood; \
     behind a filter by another header nothing counts. When the last connection that would be told \
     of a channel's\nend goes, so does the channel: that of an outbound session with the session's \
-    link. After a gap `show channels` says\nwhich channels are left, and again 10 s later, because \
-    that table is behind the events; if it is refused, which a\nwarning in the log tells, the \
-    channels from before count again with their next event.\n";
+    link. While a link is down that is to come\nback, what counted stays. Then `show channels` says \
+    which channels are left, and again 10 s later, because that table is\nbehind the events; if it \
+    is refused, which a warning in the log tells, the channels from before count again with their\n\
+    next event.\n";
 
 /// `SIGNALS.md`: every span and every metric, and where their attributes come from.
 #[must_use]
