@@ -25,6 +25,8 @@ mod observability_collector;
 mod observability_dashboards;
 #[cfg(feature = "telemetry")]
 mod observability_otlp;
+#[cfg(feature = "tls")]
+mod observability_tls;
 mod originate;
 mod projects;
 #[path = "../../../genesis-ringgroup/tests/redis_server/mod.rs"]

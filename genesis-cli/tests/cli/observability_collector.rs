@@ -27,6 +27,7 @@ use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tonic::codegen::tokio_stream::Stream;
@@ -38,6 +39,33 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum Protocol {
     Grpc,
     Http,
+}
+
+/// A certificate and its key.
+pub(crate) struct Pem {
+    #[cfg(feature = "tls")]
+    pub(crate) certificate: String,
+    #[cfg(feature = "tls")]
+    pub(crate) key: String,
+}
+
+#[cfg(feature = "tls")]
+impl Pem {
+    fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
+        use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+        use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        use tokio_rustls::rustls::{ServerConfig, crypto::ring};
+
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        Arc::new(config).into()
+    }
 }
 
 /// What came.
@@ -126,16 +154,27 @@ impl Collector {
 
     /// One that answers this long after it was asked.
     pub(crate) fn start_slow(protocol: Protocol, answers_after: Duration) -> Self {
+        Self::start_with(protocol, answers_after, None)
+    }
+
+    /// One at `https://`.
+    #[cfg(feature = "tls")]
+    pub(crate) fn start_tls(protocol: Protocol, identity: Pem) -> Self {
+        Self::start_with(protocol, Duration::ZERO, Some(identity))
+    }
+
+    fn start_with(protocol: Protocol, answers_after: Duration, tls: Option<Pem>) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = tls.as_ref().map_or("http", |_| "https");
+        let endpoint = format!("{scheme}://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
             answers_after,
             ..Shared::default()
         });
         match protocol {
-            Protocol::Grpc => runtime.spawn(grpc(listener, Arc::clone(&shared))),
-            Protocol::Http => runtime.spawn(http(listener, Arc::clone(&shared))),
+            Protocol::Grpc => runtime.spawn(grpc(listener, tls, Arc::clone(&shared))),
+            Protocol::Http => runtime.spawn(http(listener, tls, Arc::clone(&shared))),
         };
         Self {
             endpoint,
@@ -165,16 +204,37 @@ impl Drop for Collector {
     }
 }
 
-async fn http(listener: TcpListener, shared: Arc<Shared>) {
+async fn http(listener: TcpListener, tls: Option<Pem>, shared: Arc<Shared>) {
+    #[cfg(feature = "tls")]
+    let acceptor = tls.map(|pem| pem.acceptor());
+    #[cfg(not(feature = "tls"))]
+    let _ = tls;
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let shared = Arc::clone(&shared);
-        let answer = service_fn(move |request| answer(request, Arc::clone(&shared)));
-        tokio::spawn(
-            hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), answer),
-        );
+        #[cfg(feature = "tls")]
+        if let Some(acceptor) = acceptor.clone() {
+            tokio::spawn(async move {
+                // who does not trust us goes away
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    connection(stream, shared).await;
+                }
+            });
+            continue;
+        }
+        tokio::spawn(connection(stream, shared));
     }
+}
+
+async fn connection<S>(stream: S, shared: Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let answer = service_fn(move |request| answer(request, Arc::clone(&shared)));
+    hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), answer)
+        .await
+        .ok();
 }
 
 async fn answer(
@@ -220,8 +280,20 @@ impl Stream for Accepting {
     }
 }
 
-async fn grpc(listener: TcpListener, shared: Arc<Shared>) {
-    tonic::transport::Server::builder()
+async fn grpc(listener: TcpListener, tls: Option<Pem>, shared: Arc<Shared>) {
+    let server = tonic::transport::Server::builder();
+    #[cfg(feature = "tls")]
+    let server = match tls {
+        Some(Pem { certificate, key }) => {
+            let identity = tonic::transport::Identity::from_pem(certificate, key);
+            let tls = tonic::transport::ServerTlsConfig::new().identity(identity);
+            { server }.tls_config(tls).unwrap()
+        }
+        None => server,
+    };
+    #[cfg(not(feature = "tls"))]
+    let _ = tls;
+    { server }
         .add_service(TraceServiceServer::from_arc(Arc::clone(&shared)))
         .add_service(MetricsServiceServer::from_arc(shared))
         .serve_with_incoming(Accepting(listener))

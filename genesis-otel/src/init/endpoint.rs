@@ -6,18 +6,19 @@ use http::Uri;
 
 use super::Error;
 use super::environment::{Protocol, Signal, Variables};
+use super::tls::Tls;
 
 /// The URL of a collector. Shown without its path, in which some services carry a token.
 #[derive(Clone)]
 pub(super) struct Endpoint(Uri);
 
 impl Endpoint {
-    /// As the environment gives it, or a collector on this machine.
+    /// As the environment gives it, or a collector on this machine; with TLS if it asks for it.
     pub(super) fn read(
         variables: &Variables<'_>,
         signal: Signal,
         protocol: Protocol,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Option<Tls>), Error> {
         let example = match protocol {
             Protocol::Grpc => "http://localhost:4317",
             Protocol::Http => "http://localhost:4318",
@@ -49,12 +50,8 @@ impl Endpoint {
         let uri: Uri = whole.parse().map_err(|_| no_endpoint())?;
         match uri.scheme_str() {
             _ if uri.host().is_none_or(str::is_empty) => Err(no_endpoint()),
-            Some("http") => Ok(Self(uri)),
-            Some("https") => Err(wrong(
-                "it asks for TLS, which this build has not; write http:// and let a collector on \
-                 this machine encrypt"
-                    .to_owned(),
-            )),
+            Some("http") => Ok((Self(uri), None)),
+            Some("https") => Ok((Self(uri), Some(Tls::read(variables, signal, &name)?))),
             _ => Err(no_endpoint()),
         }
     }
@@ -91,7 +88,8 @@ mod tests {
             let found = variables.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Endpoint::read(&Variables(&get), Signal::Traces, protocol)
+        let read = Endpoint::read(&Variables(&get), Signal::Traces, protocol)?;
+        Ok(read.0)
     }
 
     const BOTH: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -131,7 +129,11 @@ mod tests {
             ("http://c:1/s3 cret s3cret", "it is no endpoint"),
             ("ftp://c:1/s3cret", "it is no endpoint"),
             ("s3cret", "it is no endpoint"),
-            ("https://c:1/s3cret", "it asks for TLS"),
+            #[cfg(not(feature = "tls"))]
+            (
+                "https://c:1/s3cret",
+                "it asks for TLS, which this build has not",
+            ),
         ] {
             for name in [BOTH, OWN] {
                 for protocol in [Protocol::Http, Protocol::Grpc] {

@@ -7,6 +7,7 @@ use opentelemetry_sdk::trace::Sampler;
 
 use super::Error;
 use super::endpoint::Endpoint;
+use super::tls::Tls;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -28,7 +29,7 @@ pub(super) struct Environment {
 /// Where one kind of signal goes.
 #[derive(Clone, Debug)]
 pub(super) enum Destination {
-    Otlp(Otlp),
+    Otlp(Box<Otlp>),
     Stdout,
 }
 
@@ -37,6 +38,8 @@ pub(super) enum Destination {
 pub(super) struct Otlp {
     pub(super) protocol: Protocol,
     pub(super) endpoint: Endpoint,
+    /// If the endpoint asks for it.
+    pub(super) tls: Option<Tls>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// Of one export.
     pub(super) timeout: Duration,
@@ -48,6 +51,7 @@ impl std::fmt::Debug for Otlp {
         f.debug_struct("Otlp")
             .field("protocol", &self.protocol)
             .field("endpoint", &self.endpoint)
+            .field("tls", &self.tls)
             .field("headers", &names)
             .field("timeout", &self.timeout)
             .finish()
@@ -246,7 +250,7 @@ fn destinations(variables: &Variables<'_>, signal: Signal) -> Result<Vec<Destina
     let variable = format!("OTEL_{}_EXPORTER", signal.in_names());
     let Some(list) = variables.get(&variable) else {
         return Ok(match variables.otlp(signal, "ENDPOINT") {
-            Some(_) => vec![Destination::Otlp(otlp(variables, signal)?)],
+            Some(_) => vec![Destination::Otlp(Box::new(otlp(variables, signal)?))],
             None => Vec::new(),
         });
     };
@@ -271,7 +275,7 @@ fn destinations(variables: &Variables<'_>, signal: Signal) -> Result<Vec<Destina
     }
     let mut found = Vec::new();
     if to_collector {
-        found.push(Destination::Otlp(otlp(variables, signal)?));
+        found.push(Destination::Otlp(Box::new(otlp(variables, signal)?)));
     }
     if to_stdout {
         found.push(Destination::Stdout);
@@ -311,9 +315,11 @@ fn otlp(variables: &Variables<'_>, signal: Signal) -> Result<Otlp, Error> {
             }
         },
     };
+    let (endpoint, tls) = Endpoint::read(variables, signal, protocol)?;
     Ok(Otlp {
         protocol,
-        endpoint: Endpoint::read(variables, signal, protocol)?,
+        endpoint,
+        tls,
         headers,
         timeout,
     })
@@ -487,11 +493,6 @@ mod tests {
                 "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
                 "collector:4318",
                 "write a URL such as",
-            ),
-            (
-                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-                "https://c",
-                "write http://",
             ),
             ("OTEL_RESOURCE_ATTRIBUTES", "alone", "write key=value"),
             ("OTEL_RESOURCE_ATTRIBUTES", "a=%+1", "percent-encoding"),

@@ -28,6 +28,7 @@ mod ids;
 mod otlp;
 mod prometheus;
 mod stdout;
+mod tls;
 
 use std::sync::Arc;
 

@@ -8,8 +8,7 @@ use http::HeaderMap;
 use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_otlp::tonic_types::metadata::MetadataMap;
 use opentelemetry_otlp::{
-    MetricExporter, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
-    WithTonicConfig as _,
+    MetricExporter, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -68,28 +67,14 @@ pub(super) fn spans(
     engine: &Arc<Engine>,
 ) -> Result<impl SdkSpanExporter + use<>, Error> {
     let made = engine.entered(|| match otlp.protocol {
-        Protocol::Grpc => SpanExporter::builder()
-            .with_tonic()
-            .with_endpoint(otlp.endpoint.whole())
-            .with_timeout(otlp.timeout)
-            .with_metadata(metadata(otlp))
-            .with_retry_policy(retries())
-            .build(),
-        Protocol::Http => SpanExporter::builder()
-            .with_http()
-            .with_http_client(HyperClient::with_default_connector(otlp.timeout, None))
-            .with_endpoint(otlp.endpoint.whole())
-            .with_timeout(otlp.timeout)
-            .with_headers(texts(otlp))
-            .with_retry_policy(retries())
-            .build(),
+        Protocol::Grpc => grpc(SpanExporter::builder().with_tonic(), otlp)
+            .build()
+            .map_err(|error| cannot(otlp, &error)),
+        Protocol::Http => http(SpanExporter::builder().with_http(), otlp)?
+            .build()
+            .map_err(|error| cannot(otlp, &error)),
     });
-    Ok(Watched::new(
-        "spans",
-        made.map_err(|error| cannot(otlp, &error))?,
-        otlp,
-        engine,
-    ))
+    Ok(Watched::new("spans", made?, otlp, engine))
 }
 
 /// The exporter of metrics.
@@ -98,28 +83,41 @@ pub(super) fn metrics(
     engine: &Arc<Engine>,
 ) -> Result<impl PushMetricExporter + use<>, Error> {
     let made = engine.entered(|| match otlp.protocol {
-        Protocol::Grpc => MetricExporter::builder()
-            .with_tonic()
-            .with_endpoint(otlp.endpoint.whole())
-            .with_timeout(otlp.timeout)
-            .with_metadata(metadata(otlp))
-            .with_retry_policy(retries())
-            .build(),
-        Protocol::Http => MetricExporter::builder()
-            .with_http()
-            .with_http_client(HyperClient::with_default_connector(otlp.timeout, None))
-            .with_endpoint(otlp.endpoint.whole())
-            .with_timeout(otlp.timeout)
-            .with_headers(texts(otlp))
-            .with_retry_policy(retries())
-            .build(),
+        Protocol::Grpc => grpc(MetricExporter::builder().with_tonic(), otlp)
+            .build()
+            .map_err(|error| cannot(otlp, &error)),
+        Protocol::Http => http(MetricExporter::builder().with_http(), otlp)?
+            .build()
+            .map_err(|error| cannot(otlp, &error)),
     });
-    Ok(Watched::new(
-        "metrics",
-        made.map_err(|error| cannot(otlp, &error))?,
-        otlp,
-        engine,
-    ))
+    Ok(Watched::new("metrics", made?, otlp, engine))
+}
+
+fn grpc<B: WithExportConfig + WithTonicConfig>(builder: B, otlp: &Otlp) -> B {
+    let builder = builder
+        .with_endpoint(otlp.endpoint.whole())
+        .with_timeout(otlp.timeout)
+        .with_metadata(metadata(otlp))
+        .with_retry_policy(retries());
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &otlp.tls {
+        return builder.with_tls_config(tls.grpc());
+    }
+    builder
+}
+
+fn http<B: WithExportConfig + WithHttpConfig>(builder: B, otlp: &Otlp) -> Result<B, Error> {
+    let builder = builder
+        .with_endpoint(otlp.endpoint.whole())
+        .with_timeout(otlp.timeout)
+        .with_headers(texts(otlp))
+        .with_retry_policy(retries());
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &otlp.tls {
+        return Ok(builder.with_http_client(tls.http(otlp.timeout)?));
+    }
+    let plain = HyperClient::with_default_connector(otlp.timeout, None);
+    Ok(builder.with_http_client(plain))
 }
 
 fn cannot(otlp: &Otlp, error: &opentelemetry_otlp::ExporterBuildError) -> Error {
