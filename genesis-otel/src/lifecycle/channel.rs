@@ -81,6 +81,12 @@ impl Channel {
         self.root.as_ref().is_some_and(|root| !root.is_sampled())
     }
 
+    /// Whether it is counted as active, or no longer.
+    pub(super) fn is_counted(&self) -> bool {
+        let is_counted = self.ended || self.active.is_some();
+        is_counted && self.created.is_some() && self.doubt.is_none()
+    }
+
     /// `origin` gives the span of the leg that originated it.
     pub(super) fn known(&self, origin: impl FnOnce(&str) -> Option<SpanContext>) -> Known {
         let origin = || origin(self.originator.as_deref()?);

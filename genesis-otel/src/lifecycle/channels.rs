@@ -35,6 +35,9 @@ pub(crate) struct Update {
     pub(crate) completed: bool,
     /// The span of the channel is to be made now.
     pub(crate) opens: bool,
+    /// Nothing more comes of further events of the channel, but of those that
+    /// [change](changes) it, as long as nobody else changes the table.
+    pub(crate) settled: bool,
     pub(crate) known: Known,
 }
 
@@ -55,6 +58,11 @@ pub(crate) struct For {
     pub(crate) metrics: bool,
     /// Each channel has a span of its own.
     pub(crate) channels: bool,
+}
+
+/// Whether events of this name change what is remembered of a channel, whatever is known of it.
+pub(super) fn changes(name: &str) -> bool {
+    is_end(name) || matches!(name, "CHANNEL_CREATE" | "CHANNEL_UUID")
 }
 
 /// The channels of one switch, bounded.
@@ -122,6 +130,8 @@ impl Channels {
         if !self.by_uuid.contains_key(uuid) {
             if !self.may_begin(facts, uuid) {
                 update.known = self.known(uuid);
+                let is_dropped = !for_whom.spans || update.known.is_dropped();
+                update.settled = is_dropped && self.gone.contains(uuid);
                 return update;
             }
             self.begin(uuid, facts.timestamp(), &mut update.changes);
@@ -179,6 +189,10 @@ impl Channels {
                 self.hung_up.push(channel.order);
             }
         }
+        let is_counted = !for_whom.metrics
+            || channel.is_counted()
+            || (channel.created.is_some() && !self.hearing.covers(uuid));
+        update.settled = is_counted && (!for_whom.spans || channel.is_dropped());
         if for_whom.spans {
             update.known = match channel.is_dropped() {
                 true => channel.as_dropped(),

@@ -13,6 +13,7 @@ mod observers;
 mod opened;
 mod plan;
 mod process;
+mod settled;
 mod spans;
 
 use std::fmt;
@@ -25,7 +26,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 use batch::Batch;
-use channels::{For, Known, Update};
+use channels::{For, Known, Update, changes};
 pub(crate) use expected::Expected;
 use facts::Facts;
 pub use hearing::Ends;
@@ -33,6 +34,7 @@ pub(crate) use observers::{Observers, Switch};
 use plan::Kind;
 pub(crate) use plan::Plans;
 pub(crate) use process::{process_event, read_for_processing};
+use settled::Settled;
 pub(crate) use spans::below;
 
 use crate::config::Telemetry;
@@ -89,6 +91,8 @@ pub struct Lifecycle {
     has_joined: bool,
     /// What was read of the event that was taken in last.
     last: Last,
+    /// The channel of an event before.
+    settled: Settled,
     /// What was read together.
     batch: Batch,
     /// The smallest difference between our clock and the switch's that was seen, in microseconds.
@@ -99,6 +103,8 @@ pub struct Lifecycle {
 pub(crate) struct Last {
     pub(crate) kind: Kind,
     pub(crate) excluded: bool,
+    /// It changes what is remembered of its channel.
+    changes: bool,
     /// Empty if the event is of no channel.
     pub(crate) uuid: String,
     /// It was decided before that the channel's trace is not sampled.
@@ -133,6 +139,7 @@ impl Lifecycle {
             look_again: false,
             has_joined: false,
             last: Last::default(),
+            settled: Settled::default(),
             batch: Batch::default(),
             skew: None,
         }
@@ -262,22 +269,31 @@ impl Lifecycle {
         let Some(joined) = &self.switch else {
             return Some(Update::default());
         };
-        let mut state = joined.switch.state();
-        let is_new = state.is_new(facts.sequence());
         let for_whom = For {
             spans: self.sight.may_trace(),
             metrics: self.meter.is_some(),
             channels: self.sight.may_trace() && shared.channels,
         };
-        is_new.then(|| {
-            let channels = &mut state.channels;
-            channels.update(facts, &shared.sets, &shared.expected, for_whom)
-        })
+        let switch = &joined.switch;
+        if let Some(dropped) = self.settled.of(facts, self.last.changes, switch) {
+            self.last.dropped = dropped;
+            // what is not counted need not be known to others
+            let is_new = for_whom.metrics && switch.is_new(facts.sequence());
+            return is_new.then(Update::default);
+        }
+        if !switch.is_new(facts.sequence()) {
+            return None;
+        }
+        let mut state = switch.state();
+        let channels = &mut state.channels;
+        let update = channels.update(facts, &shared.sets, &shared.expected, for_whom);
+        self.settled.put(facts, &update, switch.holds());
+        Some(update)
     }
 
     fn trace(&mut self, facts: &Facts<'_>, known: Known) {
         let shared = self.telemetry.shared();
-        self.last.dropped = known.is_dropped();
+        self.last.dropped |= known.is_dropped();
         if !self.sight.may_trace() || self.last.dropped {
             return;
         }
@@ -340,6 +356,7 @@ impl Last {
         };
         self.excluded = telemetry.excludes_event(&facts.name)
             || (facts.name == "CUSTOM" && telemetry.excludes_event(facts.kind()));
+        self.changes = changes(&facts.name);
         self.dropped = false;
         self.uuid.clear();
         self.uuid
@@ -355,6 +372,7 @@ impl Default for Last {
                 subclass: Slot::ABSENT,
             },
             excluded: false,
+            changes: false,
             uuid: String::new(),
             dropped: false,
         }

@@ -10,13 +10,17 @@
 //! of one value.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::channels::Channels;
 
 /// How many numbers back an event of another connection is known. A connection that is further
 /// behind than that takes events in again: calls still count once, by UUID.
 const WINDOW: u64 = 65_536;
+/// Numbers that stand in one word.
+const IN_A_WORD: u64 = 32;
+const WORDS: u64 = WINDOW / IN_A_WORD;
 
 /// The switches that are observed, by `Core-UUID`.
 #[derive(Debug, Default)]
@@ -28,12 +32,14 @@ pub(crate) struct Observers {
 #[derive(Debug)]
 pub(crate) struct Switch {
     state: Mutex<State>,
+    /// How often the state was held.
+    holds: AtomicU64,
+    seen: Seen,
 }
 
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) channels: Channels,
-    seen: Seen,
 }
 
 impl Observers {
@@ -56,62 +62,67 @@ impl Switch {
         Self {
             state: Mutex::new(State {
                 channels: Channels::new(max_channels),
-                seen: Seen::default(),
             }),
+            holds: AtomicU64::new(0),
+            seen: Seen::default(),
         }
     }
 
     /// Held for a few look-ups only, never while code of the application runs.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        locked(&self.state)
+        let state = locked(&self.state);
+        // only who holds it writes
+        let holds = self.holds.load(Ordering::Relaxed);
+        self.holds.store(holds.wrapping_add(1), Ordering::Relaxed);
+        state
     }
-}
 
-impl State {
+    /// How often the [`state`](Self::state) was held until now. As long as this is the same, nobody
+    /// has changed anything.
+    pub(crate) fn holds(&self) -> u64 {
+        self.holds.load(Ordering::Relaxed)
+    }
+
     /// Whether nobody has taken the event of this number in yet; one without a number is always
     /// new.
-    pub(crate) fn is_new(&mut self, sequence: Option<u64>) -> bool {
+    pub(crate) fn is_new(&self, sequence: Option<u64>) -> bool {
         sequence.is_none_or(|sequence| self.seen.insert(sequence))
     }
 }
 
-/// The last numbers that were seen, as bits.
+/// The last numbers that were seen, as bits: 32 in a word, and above them which of the numbers that
+/// stand at this place they are. So each event costs one step, and no lock.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Empty until needed.
-    bits: Vec<u64>,
-    newest: u64,
+    /// Made when needed.
+    words: OnceLock<Box<[AtomicU64]>>,
 }
 
 impl Seen {
-    fn insert(&mut self, sequence: u64) -> bool {
-        if self.bits.is_empty() {
-            self.bits = vec![0; (WINDOW / 64) as usize];
-            self.newest = sequence;
-        }
-        if sequence > self.newest {
-            if sequence - self.newest >= WINDOW {
-                self.bits.fill(0);
-            } else {
-                for number in self.newest + 1..=sequence {
-                    let (word, bit) = place(number);
-                    self.bits[word] &= !bit;
-                }
-            }
-            self.newest = sequence;
-        } else if self.newest - sequence >= WINDOW {
+    fn insert(&self, sequence: u64) -> bool {
+        let words = (self.words).get_or_init(|| (0..WORDS).map(|_| AtomicU64::new(0)).collect());
+        let block = sequence / IN_A_WORD;
+        let bit = 1 << (sequence % IN_A_WORD);
+        let round = (block / WORDS) as u32;
+        let Some(word) = words.get((block % WORDS) as usize) else {
             return true;
+        };
+        let marked = |known: u64| {
+            let (known_round, bits) = ((known >> 32) as u32, known & u64::from(u32::MAX));
+            // rounds come round, too
+            let newer = round.wrapping_sub(known_round) as i32;
+            match newer {
+                _ if bits == 0 || newer > 0 => Some((u64::from(round) << 32) | bit),
+                0 if bits & bit == 0 => Some(known | bit),
+                _ => None,
+            }
+        };
+        match word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, marked) {
+            Ok(_) => true,
+            // too old to tell, or seen
+            Err(known) => (known >> 32) as u32 != round,
         }
-        let (word, bit) = place(sequence);
-        let is_new = self.bits[word] & bit == 0;
-        self.bits[word] |= bit;
-        is_new
     }
-}
-
-fn place(sequence: u64) -> (usize, u64) {
-    let at = sequence % WINDOW;
-    ((at / 64) as usize, 1 << (at % 64))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -125,25 +136,49 @@ mod tests {
 
     #[test]
     fn a_number_is_new_once() {
-        let mut seen = Seen::default();
-        for number in [10, 12, 11, 9, 70_000, 69_999] {
+        let seen = Seen::default();
+        for number in [0, 10, 12, 11, 9, 70_000, 69_999] {
             assert!(seen.insert(number), "{number}");
         }
-        for number in [70_000, 69_999] {
+        for number in [70_000, 69_999, 10] {
             assert!(!seen.insert(number), "{number}");
         }
-        // too old to tell
-        assert!(seen.insert(10) && seen.insert(10));
-        // far ahead, as after a restart or a forged number: what follows is told apart again
+        // takes the place of the first ones, which are too old to tell then
+        assert!(seen.insert(WINDOW));
+        assert!(seen.insert(10) && seen.insert(10) && !seen.insert(WINDOW));
+        // far ahead, as a forged number: the others are told apart as before
         assert!(seen.insert(u64::MAX) && !seen.insert(u64::MAX));
-        assert!(seen.insert(5) && seen.insert(5));
+        assert!(seen.insert(70_001) && !seen.insert(70_001));
     }
 
     #[test]
     fn numbers_that_come_round_are_new() {
-        let mut seen = Seen::default();
+        let seen = Seen::default();
         assert!((0..3 * WINDOW).all(|number| seen.insert(number)));
         assert!((2 * WINDOW..3 * WINDOW).all(|number| !seen.insert(number)));
+    }
+
+    #[test]
+    fn a_number_is_new_to_one_of_many() {
+        let seen = Seen::default();
+        let new = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mine = (0..WINDOW).filter(|number| seen.insert(*number)).count();
+                    new.fetch_add(mine as u64, Ordering::Relaxed);
+                });
+            }
+        });
+        assert_eq!(new.into_inner(), WINDOW);
+    }
+
+    #[test]
+    fn whoever_holds_the_state_is_noticed() {
+        let switch = Switch::new(10);
+        let before = switch.holds();
+        drop(switch.state());
+        assert_ne!(switch.holds(), before);
     }
 
     #[test]

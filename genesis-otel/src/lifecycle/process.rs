@@ -69,8 +69,8 @@ pub(crate) fn read_for_processing(telemetry: &Telemetry, event: &Event) -> Last 
             subclass: sets.subclasses.optional(route.subclass.as_deref()),
         },
         excluded: telemetry.excludes_event(&route.name),
-        dropped: false,
         uuid: route.unique_id.map_or_else(String::new, Cow::into_owned),
+        ..Last::default()
     };
     if route.name == "CUSTOM" {
         let subclass = route.subclass.as_deref();
