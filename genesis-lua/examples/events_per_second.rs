@@ -5,7 +5,7 @@
 //! than are handled; the second figure is the processor time of the whole process per event.
 //!
 //! ```text
-//! cargo run --release -p genesis-lua --example events_per_second
+//! cargo run --release -p genesis-lua --example events_per_second [rust|lua]
 //! ```
 
 use std::error::Error;
@@ -37,27 +37,34 @@ end)"#;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let only = std::env::args().nth(1);
+    let runs = |what: &str| only.as_deref().is_none_or(|only| only == what);
     for round in 1..=3 {
-        let (client, switch) = connected().await?;
-        let counter = Arc::new(AtomicU64::new(0));
-        let count = counter.clone();
-        let consumer = Consumer::new(client).on(EventName::ChannelAnswer, move |event: Event| {
-            let count = count.clone();
-            async move {
-                let uuid = event.unique_id().is_some();
-                let number = event
-                    .get("Caller-Caller-ID-Number")
-                    .is_some_and(|text| text == "1000");
-                if uuid && number && event.get("Channel-Call-State").is_some() {
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-                Ok(())
-            }
-        });
-        let running = consumer.start().await?;
-        measure(round, "Rust", switch, || counter.load(Ordering::Relaxed)).await?;
-        drop(running);
-
+        if runs("rust") {
+            let (client, switch) = connected().await?;
+            let counter = Arc::new(AtomicU64::new(0));
+            let count = counter.clone();
+            let consumer =
+                Consumer::new(client).on(EventName::ChannelAnswer, move |event: Event| {
+                    let count = count.clone();
+                    async move {
+                        let uuid = event.unique_id().is_some();
+                        let number = event
+                            .get("Caller-Caller-ID-Number")
+                            .is_some_and(|text| text == "1000");
+                        if uuid && number && event.get("Channel-Call-State").is_some() {
+                            count.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Ok(())
+                    }
+                });
+            let running = consumer.start().await?;
+            measure(round, "Rust", switch, || counter.load(Ordering::Relaxed)).await?;
+            drop(running);
+        }
+        if !runs("lua") {
+            continue;
+        }
         let (client, switch) = connected().await?;
         let path = std::env::temp_dir().join(format!("events_{}.lua", std::process::id()));
         std::fs::write(&path, SCRIPT)?;

@@ -1,43 +1,28 @@
 //! Events: one state for all of them.
 
+mod answers;
+mod serve;
+
 use std::fmt;
 use std::future::Future;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use genesis_client::observe::carrier;
 use genesis_client::proto::Event;
 use genesis_client::proto::session::CloseReason;
 use genesis_client::{
     Client, Consumer, ConsumerStats, HandlerResult, HeaderFilter, Missed, RunningConsumer,
 };
-use mlua::Function;
-use send_wrapper::SendWrapper;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::Wanted;
-use crate::api::event::LuaEvent;
 use crate::app::{App, Kind};
 use crate::error::{Error, ErrorKind, Result, handler_error};
-use crate::io::{self, Local, shell};
+use crate::io;
 use crate::runtime::{Inner, Runtime, add};
-use crate::state::{Role, Setup, State, Trouble};
-
-/// How many events begin before what has paused goes on.
-const EVENTS_AT_ONCE: usize = 64;
-
-/// What the script's thread needs of one handler: its number, the event, and who waits.
-struct Hop {
-    handler: usize,
-    event: Event,
-    answer: oneshot::Sender<Result<(), Trouble>>,
-    /// What is polled, below the span of the event, and what goes into it.
-    shell: BoxFuture<'static, ()>,
-    give: oneshot::Sender<SendWrapper<Local>>,
-}
+use crate::state::{Role, Setup};
+use serve::{Hop, serve};
 
 /// What a handler is for, as the file registered it.
 struct Wish {
@@ -200,6 +185,7 @@ impl Version {
         let (remote, mut driver) = io::pair();
         // ends with the last handler of the consumer
         let (hops, queue) = mpsc::unbounded_channel();
+        let (answers, answered) = answers::channel();
         let (ready, loaded) = oneshot::channel();
         let setup = Setup {
             code: app.code().clone(),
@@ -212,8 +198,10 @@ impl Version {
         };
         let spawned = runtime
             .workers
-            .spawn(move || Box::pin(serve(setup, queue, ready)));
-        let operations = Operations(tokio::spawn(async move { driver.run().await }));
+            .spawn(move || Box::pin(serve(setup, queue, answers, ready)));
+        let operations = Operations(tokio::spawn(async move {
+            tokio::join!(driver.run(), answers::deliver(answered));
+        }));
         let gone = || Error::new(ErrorKind::Runtime, "the thread of the script has ended");
         if !spawned {
             return Err(gone());
@@ -273,14 +261,12 @@ struct Sender {
 impl Sender {
     /// What may wait is bounded by the handlers at work.
     fn call(&self, event: Event) -> impl Future<Output = HandlerResult> + Send + use<> {
-        let (shell, give) = shell();
         let (answer, answered) = oneshot::channel();
         let hop = Hop {
             handler: self.handler,
             event,
             answer,
-            shell,
-            give,
+            carrier: carrier(),
         };
         let sent = self.hops.send(hop).map(|()| answered);
         let runtime = self.runtime.clone();
@@ -294,104 +280,10 @@ impl Sender {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(trouble)) => {
                     add(&runtime.counters.handlers_failed, 1);
-                    Err(handler_error(trouble).into())
+                    Err(handler_error(*trouble).into())
                 }
                 Err(_) => Err("the script has ended".into()),
             }
         }
-    }
-}
-
-/// On the worker: the state, from its making to its end.
-async fn serve(
-    setup: Setup,
-    mut queue: mpsc::UnboundedReceiver<Hop>,
-    ready: oneshot::Sender<Result<Vec<Wish>, Trouble>>,
-) {
-    let (state, functions) = match load(setup).await {
-        Ok((state, functions, wishes)) => {
-            if ready.send(Ok(wishes)).is_err() {
-                return;
-            }
-            (Rc::new(state), functions)
-        }
-        Err(trouble) => {
-            // who asked may be gone
-            let _ = ready.send(Err(trouble));
-            return;
-        }
-    };
-    let mut under_way: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
-    let mut callbacks = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            hop = queue.recv() => {
-                let Some(mut hop) = hop else { break };
-                for _ in 0..EVENTS_AT_ONCE {
-                    begin(&state, &functions, hop, &mut under_way).await;
-                    hop = match queue.try_recv() {
-                        Ok(hop) => hop,
-                        Err(_) => break,
-                    };
-                }
-                tokio::task::yield_now().await;
-            }
-            Some(()) = under_way.next() => {}
-            callback = state.called_back() => callbacks.push(state.call_back(callback)),
-            Some(()) = callbacks.next() => {}
-        }
-    }
-}
-
-/// Makes the state and runs the file.
-async fn load(setup: Setup) -> Result<(State, Vec<Function>, Vec<Wish>), Trouble> {
-    let state = State::new(setup);
-    let state =
-        state.map_err(|error| Trouble::text(format!("a Lua state cannot be made: {error}")))?;
-    state.run_main(()).await?;
-    let registrations = state.context.take_handlers();
-    let (functions, wishes) = registrations
-        .into_iter()
-        .map(|registration| {
-            let wish = Wish {
-                wanted: registration.wanted,
-                filters: registration.filters,
-            };
-            (registration.function, wish)
-        })
-        .unzip();
-    Ok((state, functions, wishes))
-}
-
-/// Runs a handler up to its first pause; most have none.
-async fn begin(
-    state: &Rc<State>,
-    functions: &[Function],
-    hop: Hop,
-    under_way: &mut FuturesUnordered<BoxFuture<'static, ()>>,
-) {
-    let Some(function) = functions.get(hop.handler).cloned() else {
-        return;
-    };
-    let (state, mut answer, event) = (state.clone(), hop.answer, hop.event);
-    let local: Local = Box::pin(async move {
-        let ran = tokio::select! {
-            biased;
-            ran = state.run(function, LuaEvent(event)) => ran,
-            // its time is up, or the consumer has been stopped
-            () = answer.closed() => return,
-        };
-        if let Err(trouble) = &ran {
-            state.context.tell(trouble, "a handler failed");
-        }
-        let _ = answer.send(ran.map(drop));
-    });
-    let mut shell = hop.shell;
-    if hop.give.send(SendWrapper::new(local)).is_err() {
-        return;
-    }
-    let done = std::future::poll_fn(|context| Poll::Ready(shell.as_mut().poll(context).is_ready()));
-    if !done.await {
-        under_way.push(shell);
     }
 }

@@ -9,7 +9,6 @@ use std::pin::Pin;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use genesis_client::observe::carried;
-use send_wrapper::SendWrapper;
 use tokio::sync::{mpsc, oneshot};
 
 type Work = BoxFuture<'static, ()>;
@@ -95,15 +94,3 @@ impl Driver {
 
 /// A future of a script's thread: it stays where it was made.
 pub(crate) type Local = Pin<Box<dyn Future<Output = ()>>>;
-
-/// Makes a future on another thread without losing the span that is current here: gives what is to be
-/// polled there, and where to put what is to be polled in it.
-pub(crate) fn shell() -> (BoxFuture<'static, ()>, oneshot::Sender<SendWrapper<Local>>) {
-    let (give, given) = oneshot::channel::<SendWrapper<Local>>();
-    let shell = carried(async move {
-        if let Ok(local) = given.await {
-            local.await;
-        }
-    });
-    (Box::pin(shell), give)
-}

@@ -5,12 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use send_wrapper::SendWrapper;
+use genesis_client::observe::carrier;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use crate::io::{Local, shell};
+use crate::io::Local;
 
 /// Something to do on a worker's thread.
 type Job = Box<dyn FnOnce() + Send>;
@@ -76,16 +76,13 @@ impl Workers {
         let place = Place {
             states: worker.states.clone(),
         };
-        let (shell, give) = shell();
+        let carrier = carrier();
         let job = move || {
-            let local = make();
-            let local: Local = Box::pin(async move {
+            let local = carrier.run(make());
+            tokio::task::spawn_local(async move {
                 local.await;
                 drop(place);
             });
-            if give.send(SendWrapper::new(local)).is_ok() {
-                tokio::task::spawn_local(shell);
-            }
         };
         worker.jobs.send(Box::new(job)).is_ok()
     }

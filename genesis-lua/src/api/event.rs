@@ -1,16 +1,64 @@
 //! `event`: an event of the switch, read as a table.
 
-use genesis_proto::Event;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use genesis_proto::{Event, EventName};
 use mlua::{IntoLua, Lua, LuaString, MetaMethod, UserData, UserDataMethods, Value};
 
 /// An event as scripts have it: `event["Unique-ID"]`, `event.name`, `event.body`, `event.uuid`,
 /// `pairs(event)`.
-#[derive(Clone, Debug)]
-pub(crate) struct LuaEvent(pub(crate) Event);
+#[derive(Debug)]
+pub(crate) struct LuaEvent {
+    /// `None` only while it is dropped.
+    event: Option<Event>,
+    used: Option<Used>,
+}
+
+/// Events that scripts have done with. They go back to the thread that made them: were they dropped
+/// on the script's, both would wait for the same lock of the allocator.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Used(Arc<Mutex<Vec<Event>>>);
+
+impl Used {
+    fn events(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.events())
+    }
+}
+
+impl From<Event> for LuaEvent {
+    fn from(event: Event) -> Self {
+        Self {
+            event: Some(event),
+            used: None,
+        }
+    }
+}
+
+impl Drop for LuaEvent {
+    fn drop(&mut self) {
+        if let (Some(event), Some(used)) = (self.event.take(), &self.used) {
+            used.events().push(event);
+        }
+    }
+}
 
 impl LuaEvent {
+    /// An event that is put there when the script has done with it.
+    pub(crate) fn returning(event: Event, used: &Used) -> Self {
+        Self {
+            event: Some(event),
+            used: Some(used.clone()),
+        }
+    }
+
     fn read(&self, lua: &Lua, key: &[u8]) -> mlua::Result<Value> {
-        let event = &self.0;
+        let Some(event) = &self.event else {
+            return Ok(Value::Nil);
+        };
         match key {
             b"name" => event.name().as_str().into_lua(lua),
             b"uuid" => event.unique_id().as_deref().into_lua(lua),
@@ -37,17 +85,20 @@ impl UserData for LuaEvent {
         });
         methods.add_meta_method(MetaMethod::Pairs, |lua, this, ()| {
             let table = lua.create_table()?;
-            for header in this.0.headers().iter() {
+            let headers = this.event.iter().flat_map(|event| event.headers().iter());
+            for header in headers {
                 table.raw_set(&*header.name(), &*header.value())?;
             }
             let next: Value = lua.globals().get("next")?;
             Ok((next, table, Value::Nil))
         });
         methods.add_meta_method(MetaMethod::ToString, |_, this, ()| {
-            let uuid = this.0.unique_id();
+            let name = this.event.as_ref().map(Event::name);
+            let name = name.as_ref().map_or("", EventName::as_str);
+            let uuid = this.event.as_ref().and_then(Event::unique_id);
             Ok(match uuid {
-                Some(uuid) => format!("{} of {uuid}", this.0.name()),
-                None => this.0.name().to_string(),
+                Some(uuid) => format!("{name} of {uuid}"),
+                None => name.to_owned(),
             })
         });
     }

@@ -26,7 +26,7 @@ class!(LuaSession, 3, "a session", |this, lua| {
     "client" => LuaClient(this.session.client().clone()),
     "uuid" => this.session.uuid(),
     "mode" => this.session.client().socket_mode().map(text),
-    "data" => LuaEvent(this.session.channel_data_event().clone()),
+    "data" => LuaEvent::from(this.session.channel_data_event().clone()),
 });
 
 pub(super) const METHODS: &[(&str, Begin)] = &[

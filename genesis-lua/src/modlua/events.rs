@@ -94,6 +94,6 @@ pub(super) fn pop(_: &Lua, _: &Context, mut args: Args) -> Begun {
         );
         let popped = tokio::time::timeout(time, next).await;
         let event = popped.ok().and_then(|(event, _, _)| event);
-        Ok(answer(event.map(LuaEvent)))
+        Ok(answer(event.map(LuaEvent::from)))
     })
 }

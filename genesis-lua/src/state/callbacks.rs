@@ -3,15 +3,12 @@
 use std::future::Future;
 use std::task::{Context, Poll};
 
-use futures_util::future::BoxFuture;
 use genesis_channel::Digit;
-use genesis_client::observe::Connection;
+use genesis_client::observe::{Carrier, Connection, carrier};
 use mlua::{IntoLua, IntoLuaMulti, Lua, MultiValue, Result};
-use send_wrapper::SendWrapper;
 use tokio::sync::{mpsc, oneshot};
 
 use super::trace::Trouble;
-use crate::io::{Local, shell};
 
 /// A function that is to run.
 pub(crate) struct Callback {
@@ -19,9 +16,8 @@ pub(crate) struct Callback {
     pub(super) argument: Argument,
     /// Told when it has run, with its error.
     pub(super) finished: oneshot::Sender<Option<Trouble>>,
-    /// What is polled, below the span of who called, and what goes into it.
-    pub(super) shell: BoxFuture<'static, ()>,
-    pub(super) give: oneshot::Sender<SendWrapper<Local>>,
+    /// The span of who called.
+    pub(super) carrier: Carrier,
 }
 
 /// What it gets.
@@ -90,13 +86,11 @@ impl Caller {
 
     fn call(&self, argument: Argument) -> impl Future<Output = ()> + Send + use<> {
         let (finished, ran) = oneshot::channel();
-        let (shell, give) = shell();
         let callback = Callback {
             key: self.key,
             argument,
             finished,
-            shell,
-            give,
+            carrier: carrier(),
         };
         let sent = self.sender.0.send(callback);
         let observe = self.observe.clone();

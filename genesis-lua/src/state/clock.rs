@@ -52,6 +52,12 @@ impl Clock {
         self.0.expired.set(false);
     }
 
+    /// Another handler begins.
+    pub(crate) fn begin_anew(&self) {
+        self.begin();
+        self.0.memory.forget();
+    }
+
     /// The script pauses, or is done. Gives where it was if its time was up.
     pub(crate) fn end(&self) -> Option<String> {
         self.0.started.set(None);

@@ -329,7 +329,7 @@ impl Context {
     }
 
     /// What a function that ran gave: what it returned, or its error.
-    pub(super) fn outcome(
+    pub(crate) fn outcome(
         &self,
         ran: std::result::Result<mlua::Result<MultiValue>, String>,
     ) -> Ran {

@@ -22,12 +22,11 @@ use mlua::{
     Function, IntoLuaMulti, Lua, LuaOptions, LuaString, MultiValue, Result, StdLib, Table,
     UserData, Value, Variadic,
 };
-use send_wrapper::SendWrapper;
 
 use crate::api::object::{dispatch, function_ids};
 use crate::api::shared::Shared;
 use crate::app::Code;
-use crate::io::{Local, Remote};
+use crate::io::Remote;
 
 pub(crate) use callbacks::{Callback, Callbacks};
 pub(crate) use clock::{Clock, Timed};
@@ -61,9 +60,15 @@ pub(crate) struct Setup {
 pub(crate) struct State {
     pub(crate) lua: Lua,
     pub(crate) context: Rc<Context>,
+    functions: Prelude,
+    callbacks: RefCell<Callbacks>,
+}
+
+/// Functions of the prelude.
+struct Prelude {
     run: Function,
     main: Function,
-    callbacks: RefCell<Callbacks>,
+    handlers: Function,
 }
 
 impl UserData for Trouble {}
@@ -87,14 +92,13 @@ impl State {
         let (context, callbacks) = Context::new(setup, clock.clone());
         let context = Rc::new(context);
         lua.set_app_data(context.clone());
-        let (run, main) = prepare(&lua, &context, &clock, memory)?;
+        let functions = prepare(&lua, &context, &clock, memory)?;
         clock.watch(&lua)?;
         lua.set_memory_limit(memory)?;
         Ok(Self {
             lua,
             context,
-            run,
-            main,
+            functions,
             callbacks: RefCell::new(callbacks),
         })
     }
@@ -108,7 +112,7 @@ impl State {
         let context = self.context.clone();
         let called = arguments.into_lua_multi(&self.lua).map(|mut arguments| {
             arguments.push_front(Value::Function(function));
-            self.run.call_async::<MultiValue>(arguments)
+            self.functions.run.call_async::<MultiValue>(arguments)
         });
         Box::pin(async move {
             let ran = match called {
@@ -132,10 +136,33 @@ impl State {
             Ok(arguments)
         });
         match ready {
-            Ok(arguments) => self.run(self.main.clone(), arguments),
+            Ok(arguments) => self.run(self.functions.main.clone(), arguments),
             Err(error) => {
                 let outcome = self.context.outcome(Ok(Err(error)));
                 Box::pin(std::future::ready(outcome))
+            }
+        }
+    }
+
+    /// What runs handlers of events in one coroutine, one after another: each time it asks `next` for
+    /// the place of a handler in `functions` and its event, and says how the one before ended.
+    pub(crate) fn handlers(&self, functions: Vec<Function>, next: Function) -> Result<Function> {
+        self.functions.handlers.call((functions, next))
+    }
+
+    /// Runs what [`handlers`](Self::handlers) gave. An error is one of the handler that was at work.
+    pub(crate) fn run_handlers(
+        &self,
+        handlers: &Function,
+        turn: i64,
+    ) -> impl Future<Output = std::result::Result<(), Trouble>> + use<> {
+        let context = self.context.clone();
+        let running = Timed::new(context.clock(), handlers.call_async::<()>(turn));
+        async move {
+            match running.await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => context.outcome(Ok(Err(error))).map(drop),
+                Err(place) => context.outcome(Err(place)).map(drop),
             }
         }
     }
@@ -153,27 +180,19 @@ impl State {
         let context = self.context.clone();
         let running = self.run(function, callback.argument);
         let finished = callback.finished;
-        let local: Local = Box::pin(async move {
+        Box::pin(callback.carrier.run(async move {
             let trouble = running.await.err();
             if let Some(trouble) = &trouble {
                 context.tell(trouble, "a handler of the script failed");
             }
             // who called may be gone
             let _ = finished.send(trouble);
-        });
-        // the other end is in the shell
-        let _ = callback.give.send(SendWrapper::new(local));
-        callback.shell
+        }))
     }
 }
 
 /// Puts everything in, and gives the functions that run others.
-fn prepare(
-    lua: &Lua,
-    context: &Rc<Context>,
-    clock: &Clock,
-    memory: usize,
-) -> Result<(Function, Function)> {
+fn prepare(lua: &Lua, context: &Rc<Context>, clock: &Clock, memory: usize) -> Result<Prelude> {
     sandbox::strip(lua)?;
     let native = lua.create_table()?;
     native.raw_set("dispatch", lua.create_async_function(dispatch)?)?;
@@ -204,12 +223,16 @@ fn prepare(
     globals.raw_set("collectgarbage", lua.create_function(collect)?)?;
     patterns::install(lua, clock, memory)?;
     let prelude = context.code().prelude(lua)?;
-    let (method, run, main): (Function, Function, Function) = prelude.call(native)?;
+    let (method, run, main, handlers): (Function, _, _, _) = prelude.call(native)?;
     context.ready(method);
     if context.role() == Role::Probe {
         watch_globals(lua, context)?;
     }
-    Ok((run, main))
+    Ok(Prelude {
+        run,
+        main,
+        handlers,
+    })
 }
 
 /// What tells: errors and log lines.

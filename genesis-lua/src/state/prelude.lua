@@ -157,4 +157,12 @@ local function main(chunk, take, ...)
   local f = take()
   if f then f(...) end
 end
-return method, run, main
+
+-- Runs handlers of events in one coroutine, one after another, until `next` has none for it.
+local function handlers(functions, next)
+  return function(turn)
+    local number, event = next(turn)
+    while number do number, event = next(turn, raw_xpcall(functions[number], trace, event)) end
+  end
+end
+return method, run, main, handlers
