@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Folder, finish, genesis, run};
+#[cfg(unix)]
+use crate::support::{Following, genesis_after};
 
 #[test]
 fn nothing_is_overwritten_and_mistakes_are_told() {
@@ -98,4 +100,41 @@ fn a_new_project_builds_and_passes_its_test() {
         assert!(out.contains("1 passed"), "{kind}: {out}{error}");
         assert!(!error.contains("warning"), "{kind}: {error}");
     }
+    #[cfg(unix)]
+    logs_as_json(&folder.path().join("my-outbound"));
+}
+
+/// `genesis --json outbound dev`: what the program logs is JSON too, with the command's keys.
+#[cfg(unix)]
+fn logs_as_json(project: &Path) {
+    let path = project.display().to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    drop(listener);
+    let both = ["sh", "-c", "exec \"$@\" 2>&1", "sh"];
+    let mut command = genesis_after(
+        &both,
+        &["--json", "outbound", "dev", &path, "--port", &port],
+    );
+    command
+        .env("CARGO_NET_OFFLINE", "true")
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env(
+            "CARGO_TARGET_DIR",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("new"),
+        );
+    let running = Following::start_command(command);
+    let line: serde_json::Value = running.find(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = line["message"].as_str().unwrap_or_default().to_owned();
+        text.starts_with("waits for calls on ").then_some(line)
+    });
+    let mut keys: Vec<&String> = line.as_object().unwrap().keys().collect();
+    keys.sort();
+    assert_eq!(keys, ["level", "logger", "message", "timestamp"], "{line}");
+    assert_eq!(
+        (&line["level"], &line["logger"]),
+        (&"INFO".into(), &"my_outbound".into())
+    );
+    assert_eq!(running.interrupt().code, 0);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A command that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -164,9 +164,13 @@ impl Simulator {
     }
 }
 
-/// A command that follows, whose lines are read as they come.
+/// How long a command that a failed test leaves behind may take to end what it has started.
+const LEFT: Duration = Duration::from_secs(5);
+
+/// A command that follows, whose lines are read as they come. It does not outlive its test.
 pub(crate) struct Following {
-    child: Child,
+    /// `None` once its end is waited for.
+    child: Option<Child>,
     lines: mpsc::Receiver<String>,
 }
 
@@ -185,6 +189,7 @@ impl Following {
                 sender.send(line.unwrap()).ok();
             }
         });
+        let child = Some(child);
         Self { child, lines }
     }
 
@@ -219,19 +224,45 @@ impl Following {
     }
 
     /// Waits for its end.
-    pub(crate) fn end(self) -> Done {
-        end(self.child)
+    pub(crate) fn end(mut self) -> Done {
+        end(self.child.take().unwrap())
     }
 
     #[cfg(unix)]
     pub(crate) fn interrupt(self) -> Done {
         self.signal("-INT");
-        end(self.child)
+        self.end()
     }
 
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
-        signal(&self.child, name);
+        signal(self.child.as_ref().unwrap(), name);
+    }
+}
+
+impl Drop for Following {
+    /// The test has failed, or has seen enough.
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        // it may have a program of its own, which would outlive it if it were killed
+        #[cfg(unix)]
+        Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status()
+            .ok();
+        let deadline = Instant::now() + LEFT;
+        // its output ends with it
+        while cfg!(unix) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        child.kill().ok();
+        child.wait().ok();
     }
 }
 
@@ -339,4 +370,20 @@ pub(crate) fn plain_event(headers: &[(&str, &str)]) -> String {
         "Content-Length: {}\nContent-Type: text/event-plain\n\n{body}",
         body.len()
     )
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_does_not_outlive_a_test_that_fails() {
+    let command = genesis(&["sim", "--json", "--listen", "127.0.0.1:0"]);
+    let following = Following::start_command(command);
+    let line: serde_json::Value = serde_json::from_str(&following.line()).unwrap();
+    let address = line["listening"].as_str().unwrap().to_owned();
+    TcpStream::connect(&address).unwrap();
+    let failed = thread::spawn(move || {
+        let _following = following;
+        std::panic::resume_unwind(Box::new("the test fails"));
+    });
+    failed.join().unwrap_err();
+    TcpStream::connect(&address).unwrap_err();
 }

@@ -84,7 +84,8 @@ fn name_of(path: &Path) -> Result<&str, Failure> {
     let taken = CRATES.contains(&name)
         || matches!(
             name,
-            "tokio"
+            "serde_json"
+                | "tokio"
                 | "tracing"
                 | "tracing-subscriber"
                 | "test"
