@@ -331,7 +331,8 @@ pub(crate) struct Sim {
 )]
 pub(crate) struct Demo {
     /// Prints the trace of the ring group's call at the end, as a backend would show it, and a few
-    /// metrics. They stay in this process, whatever OTEL_ variables say
+    /// metrics. They stay in this process, whatever OTEL_ variables say; OTEL_TRACES_SAMPLER may
+    /// keep no trace
     #[arg(long)]
     pub(crate) telemetry: bool,
 }
