@@ -8,6 +8,7 @@ use opentelemetry::trace::{SpanRef, Status, TraceContextExt};
 use opentelemetry::{KeyValue, Value};
 
 use super::operation::Under;
+use super::place;
 use crate::config::Telemetry;
 use crate::metering::Labels;
 use crate::vocabulary::operations::{Feed, When};
@@ -59,7 +60,7 @@ pub(crate) fn tell_error(telemetry: &Telemetry, span: &SpanRef<'_>, failure: Fai
     let Failure { kind, error, stack } = failure;
     span.set_attribute(KeyValue::new("error.type", kind));
     let message = error.to_string();
-    let message = telemetry.shown(&message).into_owned();
+    let message = place::shown(telemetry, &message).into_owned();
     let mut attributes = vec![
         KeyValue::new("exception.type", kind),
         KeyValue::new("exception.message", message.clone()),
@@ -67,7 +68,7 @@ pub(crate) fn tell_error(telemetry: &Telemetry, span: &SpanRef<'_>, failure: Fai
     if !stack.is_empty() {
         // line by line: a secret in one takes nothing from the others
         let lines = stack.lines().take(MAX_STACK);
-        let lines: Vec<_> = lines.map(|line| telemetry.shown(line)).collect();
+        let lines: Vec<_> = lines.map(|line| place::shown(telemetry, line)).collect();
         attributes.push(KeyValue::new("exception.stacktrace", lines.join("\n")));
     }
     span.add_event("exception", attributes);

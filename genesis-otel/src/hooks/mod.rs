@@ -8,6 +8,7 @@ mod end;
 mod level;
 mod operation;
 mod own;
+mod place;
 mod processing;
 mod reader;
 mod sight;
