@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::Wanted;
+use crate::api::told::{self, Told};
 use crate::app::{App, Kind};
 use crate::error::{Error, ErrorKind, Result, handler_error};
 use crate::io;
@@ -28,6 +29,12 @@ use serve::{Hop, serve};
 struct Wish {
     wanted: Wanted,
     filters: Vec<HeaderFilter>,
+}
+
+/// What the file wants, once it has run.
+struct Wanting {
+    wishes: Vec<Wish>,
+    told: Told,
 }
 
 /// A consumer's application, not started yet.
@@ -206,8 +213,8 @@ impl Version {
         if !spawned {
             return Err(gone());
         }
-        let wishes = loaded.await.map_err(|_| gone())?.map_err(Error::script)?;
-        if wishes.is_empty() {
+        let wanted = loaded.await.map_err(|_| gone())?.map_err(Error::script)?;
+        if wanted.wishes.is_empty() {
             let text = format!(
                 "{}: registers no handler: app:handle(\"CHANNEL_ANSWER\", function(event) … end)",
                 app.code().main_path().display()
@@ -217,11 +224,9 @@ impl Version {
         let mut consumer = Consumer::new(client.clone())
             .handler_timeout(runtime.options.handler_timeout)
             .handlers_at_work(runtime.options.handlers_at_work)
-            .drain_timeout(runtime.options.drain)
-            .on_gap(|missed: Missed| async move {
-                tracing::warn!(target: "genesis_lua", ?missed, "events were missed");
-            });
-        for (handler, wish) in wishes.into_iter().enumerate() {
+            .drain_timeout(runtime.options.drain);
+        consumer = tells(consumer, wanted.told);
+        for (handler, wish) in wanted.wishes.into_iter().enumerate() {
             let sender = Sender {
                 handler,
                 hops: hops.clone(),
@@ -248,6 +253,24 @@ impl Version {
         let stats = self.consumer.stop().await;
         drop(self.operations);
         stats
+    }
+}
+
+/// Tells the script what it asked to be told besides its events.
+fn tells(consumer: Consumer, told: Told) -> Consumer {
+    let Told { gap, error } = told;
+    let consumer = consumer.on_gap(move |missed: Missed| {
+        tracing::warn!(target: "genesis_lua", ?missed, "events were missed");
+        let call = gap.as_ref().map(|gap| gap.with(told::missed(missed)));
+        async move {
+            if let Some(call) = call {
+                call.await;
+            }
+        }
+    });
+    match error {
+        Some(error) => consumer.on_error(move |failure| error.with(told::failed(failure))),
+        None => consumer,
     }
 }
 

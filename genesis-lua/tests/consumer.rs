@@ -5,6 +5,7 @@ mod support;
 use std::time::Duration;
 
 use genesis_lua::client::proto::{Event, EventName};
+use genesis_lua::client::{Inbound, Reconnect};
 use genesis_lua::{App, ErrorKind};
 use support::{Stage, options, soon};
 
@@ -233,13 +234,24 @@ async fn events_that_flow_while_versions_change_are_handled_once_each() {
         });
         numbers.collect::<Vec<(usize, usize)>>()
     };
-    soon(async {
-        while logged().len() < sent {
-            stage.line_after(logged().len()).await;
+    // the last version handles what it has got before it ends
+    let stats = soon(running.stop()).await;
+    assert_eq!((stats.abandoned, stats.lagged, stats.dropped), (0, 0, 0));
+    let handled = async {
+        while stage.runtime.stats().events < sent as u64 {
+            tokio::task::yield_now().await;
         }
-    })
-    .await;
-    soon(running.stop()).await;
+    };
+    if tokio::time::timeout(Duration::from_secs(20), handled)
+        .await
+        .is_err()
+    {
+        let numbers: Vec<_> = logged().into_iter().map(|(number, _)| number).collect();
+        let lost: Vec<_> = (0..sent)
+            .filter(|number| !numbers.contains(number))
+            .collect();
+        panic!("not handled: {lost:?}");
+    }
     let mut all = logged();
     all.sort_unstable();
     let numbers: Vec<_> = all.iter().map(|(number, _)| *number).collect();
@@ -247,4 +259,58 @@ async fn events_that_flow_while_versions_change_are_handled_once_each() {
     let versions: Vec<_> = all.iter().map(|(_, version)| *version).collect();
     assert!(versions.is_sorted(), "{versions:?}");
     assert_eq!(stage.runtime.stats().handlers_failed, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_is_told_of_gaps_and_of_handlers_that_fail() {
+    let mut options = options();
+    options.handler_timeout = Duration::from_millis(100);
+    let source = r#"
+        local app = genesis.consumer()
+        app:on_gap(function(gap)
+          genesis.sleep(0)
+          genesis.log.info(gap.kind .. " after " .. gap.attempts .. ": " .. gap.reason)
+          assert(gap.duration > 0 and gap.duration < 30)
+          assert(app.client:api("echo", "back") == "back")
+          error("in the hook")
+        end)
+        app:on_error(function(failure)
+          genesis.log.info(failure.kind .. " of " .. failure.event.name .. ": " .. failure.message)
+          assert(failure.kind == "timeout" or failure.traceback:find(":16: in "))
+        end)
+        assert(not pcall(app.on_gap, app, print))
+        app:handle("CHANNEL_CREATE", function(event)
+          error("no")
+        end)
+        app:handle("CHANNEL_ANSWER", function(event) genesis.sleep(3600) end)"#;
+    let stage = Stage::with(source, options).await;
+    let reconnect = Reconnect {
+        first: Duration::from_millis(1),
+        ..Reconnect::default()
+    };
+    let builder = Inbound::builder().reconnect(reconnect);
+    let client = builder.connect(stage.address()).await.unwrap();
+    let running = stage.runtime.consumer(&stage.live.current(), client);
+    let running = running.start().await.unwrap();
+    stage.api("originate", "null/1 &park()").await;
+    let full = stage.path.canonicalize().unwrap();
+    let expected = format!("error of CHANNEL_CREATE: {}:16: no", full.display());
+    stage.line(&expected).await;
+    stage
+        .line("timeout of CHANNEL_ANSWER: the handler was stopped after 100ms")
+        .await;
+
+    let faults = stage.sim.faults();
+    faults.cut(*faults.connections().last().unwrap());
+    stage.line("gap after 1: ").await;
+    // and its own error ends nothing else
+    stage.line("in the hook").await;
+    stage.api("originate", "null/1 &park()").await;
+    soon(async {
+        while running.stats().failed < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(soon(running.stop()).await.gaps, 1);
 }

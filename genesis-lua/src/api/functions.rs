@@ -69,7 +69,11 @@ impl mlua::UserData for LuaConsumer {
     }
 }
 
-pub(super) const CONSUMER: &[(&str, Begin)] = &[("handle", handle)];
+pub(super) const CONSUMER: &[(&str, Begin)] = &[
+    ("handle", handle),
+    ("on_gap", on_gap),
+    ("on_error", on_error),
+];
 
 /// `genesis.consumer()`.
 fn consumer(lua: &Lua, context: &Context, _: Args) -> Begun {
@@ -113,6 +117,22 @@ fn handle(_: &Lua, context: &Context, mut args: Args) -> Begun {
         filters,
         function,
     })?;
+    Ok(super::Step::Now(mlua::MultiValue::new()))
+}
+
+/// `app:on_gap(function(gap) … end)`: what was missed.
+fn on_gap(_: &Lua, context: &Context, mut args: Args) -> Begun {
+    drop(args.this::<LuaConsumer>()?);
+    let function = args.function("the function that is told")?;
+    context.tell_of("on_gap", |told| &mut told.gap, function)?;
+    Ok(super::Step::Now(mlua::MultiValue::new()))
+}
+
+/// `app:on_error(function(failure) … end)`: a handler that failed.
+fn on_error(_: &Lua, context: &Context, mut args: Args) -> Begun {
+    drop(args.this::<LuaConsumer>()?);
+    let function = args.function("the function that is told")?;
+    context.tell_of("on_error", |told| &mut told.error, function)?;
     Ok(super::Step::Now(mlua::MultiValue::new()))
 }
 

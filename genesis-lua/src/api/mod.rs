@@ -19,6 +19,7 @@ mod ring;
 mod session;
 pub(crate) mod shared;
 pub(crate) mod spans;
+pub(crate) mod told;
 
 use functions::FUNCTIONS;
 pub(crate) use functions::{Registration, Wanted};

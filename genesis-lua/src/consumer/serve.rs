@@ -17,8 +17,8 @@ use genesis_client::proto::Event;
 use mlua::{Function, Lua, MultiValue, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Wish;
 use super::answers::{Answer, Answers, Ran};
+use super::{Wanting, Wish};
 use crate::api::event::{LuaEvent, Used};
 use crate::state::{Context, Setup, State, Trouble};
 
@@ -39,11 +39,11 @@ pub(super) async fn serve(
     setup: Setup,
     mut queue: mpsc::UnboundedReceiver<Hop>,
     answers: mpsc::UnboundedSender<Answers>,
-    ready: oneshot::Sender<Result<Vec<Wish>, Trouble>>,
+    ready: oneshot::Sender<Result<Wanting, Trouble>>,
 ) {
     let (state, desk, handlers) = match load(setup).await {
-        Ok((state, desk, handlers, wishes)) => {
-            if ready.send(Ok(wishes)).is_err() {
+        Ok((state, desk, handlers, wanted)) => {
+            if ready.send(Ok(wanted)).is_err() {
                 return;
             }
             (state, desk, handlers)
@@ -76,7 +76,7 @@ pub(super) async fn serve(
 }
 
 /// Makes the state and runs the file.
-async fn load(setup: Setup) -> Result<(State, Rc<Desk>, Function, Vec<Wish>), Trouble> {
+async fn load(setup: Setup) -> Result<(State, Rc<Desk>, Function, Wanting), Trouble> {
     let failed = |error| Trouble::text(format!("a Lua state cannot be made: {error}"));
     let state = State::new(setup).map_err(failed)?;
     state.run_main(()).await?;
@@ -98,7 +98,8 @@ async fn load(setup: Setup) -> Result<(State, Rc<Desk>, Function, Vec<Wish>), Tr
     };
     let next = state.lua.create_function(next).map_err(failed)?;
     let handlers = state.handlers(functions, next).map_err(failed)?;
-    Ok((state, desk, handlers, wishes))
+    let told = state.context.take_told();
+    Ok((state, desk, handlers, Wanting { wishes, told }))
 }
 
 /// Runs the handlers of what waits, each up to its end or its first pause.

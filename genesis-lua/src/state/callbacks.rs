@@ -1,4 +1,4 @@
-//! Calls that come from the caller's runtime: digits and hangups.
+//! Calls that come from the caller's runtime: digits, hangups, and what a consumer is told.
 
 use std::future::Future;
 use std::task::{Context, Poll};
@@ -9,6 +9,7 @@ use mlua::{IntoLua, IntoLuaMulti, Lua, MultiValue, Result};
 use tokio::sync::{mpsc, oneshot};
 
 use super::trace::Trouble;
+use crate::api::Answer;
 
 /// A function that is to run.
 pub(crate) struct Callback {
@@ -21,11 +22,11 @@ pub(crate) struct Callback {
 }
 
 /// What it gets.
-#[derive(Debug)]
 pub(super) enum Argument {
     /// The digit and how long it was pressed, in seconds.
     Digit(Digit),
     Text(Option<String>),
+    Made(Answer),
 }
 
 impl IntoLuaMulti for Argument {
@@ -35,6 +36,7 @@ impl IntoLuaMulti for Argument {
                 (digit.digit.to_string(), digit.duration.as_secs_f64()).into_lua_multi(lua)
             }
             Self::Text(text) => Ok(MultiValue::from_iter([text.into_lua(lua)?])),
+            Self::Made(make) => make(lua),
         }
     }
 }
@@ -82,6 +84,11 @@ impl Caller {
         text: Option<String>,
     ) -> impl Future<Output = ()> + Send + use<> {
         self.call(Argument::Text(text))
+    }
+
+    /// With what is made on the script's thread.
+    pub(crate) fn with(&self, make: Answer) -> impl Future<Output = ()> + Send + use<> {
+        self.call(Argument::Made(make))
     }
 
     fn call(&self, argument: Argument) -> impl Future<Output = ()> + Send + use<> {

@@ -18,6 +18,7 @@ use super::{Functions, Ran, Setup};
 use crate::api::Registration;
 use crate::api::failure::{Failure, Result};
 use crate::api::shared::Shared;
+use crate::api::told::Told;
 use crate::app::Code;
 use crate::io::Remote;
 
@@ -37,6 +38,7 @@ struct Defined {
     outbound: Option<Function>,
     consumer: bool,
     handlers: Vec<Registration>,
+    told: Told,
     /// The file has run; more cannot be defined.
     closed: bool,
 }
@@ -251,6 +253,27 @@ impl Context {
             )));
         }
         Ok(function)
+    }
+
+    /// Sets what a consumer is told besides its events.
+    pub(crate) fn tell_of(
+        &self,
+        method: &str,
+        place: fn(&mut Told) -> &mut Option<Caller>,
+        function: Function,
+    ) -> Result<()> {
+        let caller = self.callback(function);
+        let mut defined = self.defined.borrow_mut();
+        if defined.closed {
+            return Err(Failure::invalid(format!(
+                "{method} is called while the file loads, not later"
+            )));
+        }
+        Told::set(place(&mut defined.told), method, caller)
+    }
+
+    pub(crate) fn take_told(&self) -> Told {
+        std::mem::take(&mut self.defined.borrow_mut().told)
     }
 
     /// The handlers, once the file has run.

@@ -28,7 +28,7 @@ use crate::api::shared::Shared;
 use crate::app::Code;
 use crate::io::Remote;
 
-pub(crate) use callbacks::{Callback, Callbacks};
+pub(crate) use callbacks::{Callback, Callbacks, Caller};
 pub(crate) use clock::{Clock, Timed};
 pub(crate) use context::{Context, Role};
 pub(crate) use names::{Names, place_of};

@@ -130,7 +130,7 @@ pub async fn switch() -> Arc<Sim> {
         .file("music*", Duration::from_secs(600))
         .extension("sales", &["answer", "park"])
         .extension("operator", &["answer", "park"]);
-    let sim = Sim::builder().switch(|options| {
+    let sim = Sim::builder().listen("127.0.0.1:0").switch(|options| {
         options.heartbeat = None;
         options.sessions_per_second = 10_000;
         options.script = script;
@@ -165,6 +165,11 @@ impl Stage {
     pub async fn client(&self) -> Client {
         let client = Inbound::builder().connect_over(self.sim.connect());
         client.await.unwrap()
+    }
+
+    /// Where the switch waits for connections of a kind that can be lost and made again.
+    pub fn address(&self) -> String {
+        self.sim.addr().unwrap().to_string()
     }
 
     /// A call that the script handles; the task ends with the script.
