@@ -203,3 +203,39 @@ async fn new_calls_run_the_new_version_and_live_ones_the_old() {
     soon(old_task).await.unwrap();
     soon(new_task).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guard_hangs_up_whatever_ends_its_block_unless_it_is_told_to_keep() {
+    let stage = Stage::new(
+        r#"
+        genesis.outbound(function(session)
+          session.channel:answer()
+          local function call(keeps)
+            local leg = session.client:originate("loopback/sales")
+            local guard <close> = leg:hangup_on_drop("USER_BUSY")
+            if keeps then
+              guard:keep()
+              guard:keep()
+              return leg
+            end
+            genesis.log.info("calls " .. leg.uuid)
+            error("no")
+          end
+          assert(not pcall(call, false))
+          genesis.log.info("keeps " .. call(true).uuid)
+          assert(not pcall(session.channel.hangup_on_drop, session.channel, "NO_SUCH_CAUSE"))
+        end)"#,
+    )
+    .await;
+    stage.passes().await;
+    let uuid = |line: support::Line| line.text.rsplit(' ').next().unwrap_or_default().to_owned();
+    let (gone, kept) = (
+        uuid(stage.line("calls ").await),
+        uuid(stage.line("keeps ").await),
+    );
+    let ended = stage
+        .event("CHANNEL_HANGUP", "Hangup-Cause", "USER_BUSY")
+        .await;
+    assert_eq!(ended, gone);
+    assert!(stage.sim.switch().has_channel(&kept));
+}

@@ -1,10 +1,12 @@
 //! What operations of a channel give: executions, bridges, digits, calls that are being made.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
-use genesis_channel::{Bridge, Completed, DigitStream, Execution, Expected, Origination, Progress};
+use genesis_channel::{
+    Bridge, Completed, DigitStream, Execution, Expected, HangupGuard, Origination, Progress,
+};
 use mlua::{IntoLua, Lua, Table};
 use tokio::sync::Mutex;
 
@@ -106,6 +108,43 @@ fn unbridged(_: &Lua, _: &Context, mut args: Args) -> Begun {
         bridge.ended().await?;
         Ok(done())
     })
+}
+
+/// Hangs a call up when it is closed or collected, at the latest when its state ends.
+pub(crate) struct LuaGuard(RefCell<Option<HangupGuard>>);
+
+impl LuaGuard {
+    pub(super) fn new(guard: HangupGuard) -> Self {
+        Self(RefCell::new(Some(guard)))
+    }
+}
+
+impl Class for LuaGuard {
+    const NUMBER: u16 = 23;
+    const NAME: &'static str = "a guard of a call";
+
+    fn field(&self, _: &Lua, _: &[u8]) -> mlua::Result<Option<mlua::Value>> {
+        Ok(None)
+    }
+}
+
+impl mlua::UserData for LuaGuard {
+    fn add_methods<M: mlua::UserDataMethods<Self>>(methods: &mut M) {
+        super::object::register(methods);
+        methods.add_meta_method(mlua::MetaMethod::Close, |_, this, _: mlua::Value| {
+            drop(this.0.take());
+            Ok(())
+        });
+    }
+}
+
+pub(super) const GUARD: &[(&str, Begin)] = &[("keep", keep)];
+
+/// The call stays up from here on; once more does nothing.
+fn keep(lua: &Lua, _: &Context, mut args: Args) -> Begun {
+    let guard = args.this::<LuaGuard>()?.0.take();
+    drop(guard.map(HangupGuard::keep));
+    now(lua, ())
 }
 
 /// The digits that are pressed from now on.

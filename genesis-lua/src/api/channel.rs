@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use genesis_channel::{BridgeTo, BroadcastLeg, Channel, Condition, Transfer, TransferLeg};
-use genesis_proto::EventName;
 use genesis_proto::name::{AnswerState, CallState, ChannelState};
+use genesis_proto::{EventName, HangupCause};
 use mlua::{IntoLua, Lua, Value};
 
 use super::args::{Args, pairs, text_of};
-use super::call::{LuaBridge, LuaDigits, LuaExpected};
+use super::call::{LuaBridge, LuaDigits, LuaExpected, LuaGuard};
 use super::client::LuaClient;
 use super::failure::{Failure, Result};
 use super::media;
@@ -78,6 +78,7 @@ pub(super) const METHODS: &[(&str, Begin)] = &[
     ("on_digit", on_digit),
     ("on_any_digit", on_any_digit),
     ("on_hangup", on_hangup),
+    ("hangup_on_drop", hangup_on_drop),
 ];
 
 /// The channel that the method is called on.
@@ -107,7 +108,7 @@ fn hangup(_: &Lua, context: &Context, mut args: Args) -> Begun {
     })
 }
 
-fn cause_of(text: &str) -> Result<genesis_proto::HangupCause> {
+fn cause_of(text: &str) -> Result<HangupCause> {
     cause(text)
 }
 
@@ -344,6 +345,16 @@ fn on_any_digit(_: &Lua, context: &Context, mut args: Args) -> Begun {
         channel.on_any_digit(move |digit| call.with_digit(digit));
         Ok(done())
     })
+}
+
+/// `local guard <close> = channel:hangup_on_drop(cause)`: whatever ends the block hangs up, but for
+/// `guard:keep()`.
+fn hangup_on_drop(lua: &Lua, _: &Context, mut args: Args) -> Begun {
+    let channel = this(&mut args)?;
+    let given = args.optional_text("the hangup cause")?;
+    let given = given.as_deref().map(cause).transpose()?;
+    let guard = channel.hangup_on_drop(given.unwrap_or(HangupCause::NormalClearing));
+    now(lua, lua.create_userdata(LuaGuard::new(guard))?)
 }
 
 /// Calls a function once, when the call has hung up, with the cause.

@@ -58,4 +58,5 @@ const CLASSES: &[&[(&str, Begin)]] = &[
     functions::CONSUMER,
     call::COMPLETED,
     crate::modlua::OPERATIONS,
+    call::GUARD,
 ];
