@@ -1,8 +1,9 @@
 //! Log lines of this program, on stderr.
 //!
-//! `[10:34:43] INFO     message key=value (trace_id=... span_id=...)`, or with `--json` one object a
-//! line. The ids are those of the span that is current, and left out outside of one. What comes
-//! from outside is escaped, so that a header value cannot forge a log line.
+//! `[10:34:43] INFO     message (trace_id=... span_id=...)`, or with `--json` one object a line. The ids
+//! are those of the span that is current, and left out outside of one. What Genesis itself says has its
+//! fields behind the message, `key=value`; what a script says is just that. What comes from outside is
+//! escaped, so that a header value cannot forge a log line.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
@@ -28,6 +29,8 @@ use crate::output::{self, style};
 const CLOCK: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]:[second]");
 const RFC3339: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00");
+/// The lines of scripts. Which application and call it was, the trace tells.
+const OF_SCRIPTS: &str = "genesis_lua::script";
 const VARIABLES: [&str; 2] = ["ESL_LOG_LEVEL", "GENESIS_LOG_LEVEL"];
 
 /// The names of levels.
@@ -129,8 +132,10 @@ where
         let metadata = event.metadata();
         let name = level_name(*metadata.level());
         let mut text = output::one_line(&fields.message);
-        for (field, value) in &fields.others {
-            write!(text, " {field}={}", output::one_line(value))?;
+        if metadata.target() != OF_SCRIPTS {
+            for (field, value) in &fields.others {
+                write!(text, " {field}={}", output::one_line(value))?;
+            }
         }
         if self.json {
             return writeln!(writer, "{}", json_line(name, &text, metadata.target()));
@@ -331,6 +336,31 @@ mod tests {
             "{second}"
         );
         assert_eq!(written.next(), None);
+    }
+
+    #[test]
+    fn a_line_of_a_script_is_what_the_script_said() {
+        for json in [false, true] {
+            let lines = Lines::default();
+            let subscriber = tracing_subscriber::registry().with(lines.layer(json));
+            tracing::subscriber::with_default(subscriber, || {
+                let (app, place) = ("ivr", "/x/ivr.lua:3");
+                tracing::info!(target: "genesis_lua::script", app, place, "This is a log message");
+                tracing::error!(target: "genesis_lua", app, "a script failed: /x/ivr.lua:3: no");
+            });
+            let text = lines.take();
+            let mut written = text.lines();
+            let [first, second] = [(); 2].map(|()| written.next().unwrap());
+            if json {
+                let line: serde_json::Value = serde_json::from_str(first).unwrap();
+                assert_eq!(line["message"], "This is a log message");
+                assert_eq!(line.as_object().unwrap().len(), 4, "{line}");
+            } else {
+                assert_eq!(shape(first), "[00:00:00] INFO     This is a log message");
+            }
+            let rest = "a script failed: /x/ivr.lua:3: no app=ivr";
+            assert!(second.contains(rest), "{second}");
+        }
     }
 
     #[test]
