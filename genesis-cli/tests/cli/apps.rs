@@ -55,10 +55,52 @@ fn what_is_no_application_is_refused_with_what_would_be_one() {
             );
             refused(
                 &[command, mode, &at(""), "--app", "ivr"],
-                "and no ivr.lua either",
+                "no application ivr (neither ivr.lua nor a folder ivr)",
             );
         }
     }
+}
+
+#[test]
+fn a_folder_of_several_names_them() {
+    let folder = Folder::new("several");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    for name in ["sales", "whole", "empty"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    for file in ["ivr.lua", "sales.lua", "whole/main.lua", "notes.txt"] {
+        fs::write(at(file), "").unwrap();
+    }
+    refused(
+        &["outbound", &at("")],
+        "has neither main.lua nor Cargo.toml; choose with --app (ESL_APP_NAME): ivr, sales, whole",
+    );
+    refused(
+        &["consumer", "dev", &at(""), "--app", "other"],
+        "neither other.lua nor a folder other); choose with --app (ESL_APP_NAME): ivr, sales, whole",
+    );
+    for number in 0..30 {
+        fs::write(at(&format!("a{number}.lua")), "").unwrap();
+    }
+    refused(&["outbound", &at("")], " and 13 more");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_not_opened() {
+    let folder = Folder::new("pipe");
+    let path = folder.path().join("app.lua").display().to_string();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    for command in ["consumer", "outbound"] {
+        for mode in ["run", "dev"] {
+            refused(&[command, mode, &path], "app.lua is no regular file");
+        }
+    }
+    // of a folder it is not the main file, and no module
+    fs::rename(&path, folder.path().join("main.lua")).unwrap();
+    let path = folder.path().display().to_string();
+    refused(&["outbound", &path], "has neither main.lua nor Cargo.toml");
 }
 
 #[test]
@@ -94,4 +136,42 @@ fn completions_are_those_of_the_commands() {
         }
     }
     refused(&["completions", "cmd"], "bash");
+}
+
+/// What bash offers behind these words, the last of which is begun.
+#[cfg(unix)]
+fn offered(folder: &Folder, words: &[&str]) -> Vec<String> {
+    let script = folder.path().join("genesis.bash");
+    let done = run(&["completions", "bash"]);
+    fs::write(&script, done.stdout).unwrap();
+    let asks = r#"source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        _genesis genesis "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    let output = std::process::Command::new("bash")
+        .args(["--norc", "-c", asks, "bash"])
+        .arg(&script)
+        .args(words)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn bash_offers_run_and_dev() {
+    let folder = Folder::new("completions");
+    for command in ["consumer", "outbound"] {
+        let words = offered(&folder, &["genesis", command, ""]);
+        for word in ["run", "dev", "--drain"] {
+            assert!(words.contains(&word.to_owned()), "{command}: {words:?}");
+        }
+        assert_eq!(offered(&folder, &["genesis", command, "d"]), ["dev"]);
+        let words = offered(&folder, &["genesis", command, "dev", "--s"]);
+        assert_eq!(words, ["--sim"], "{command}");
+    }
+    // what has no such words has them not
+    let words = offered(&folder, &["genesis", "events", "d"]);
+    assert!(!words.contains(&"dev".to_owned()), "{words:?}");
 }

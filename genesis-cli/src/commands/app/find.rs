@@ -9,6 +9,8 @@ use crate::exit::Failure;
 /// The main file of an application that is a folder.
 const MAIN: &str = "main.lua";
 const MANIFEST: &str = "Cargo.toml";
+/// So many applications of a folder are named.
+const LISTED: usize = 20;
 const KINDS: &str = "a .lua file, a folder with main.lua, or the folder of a Cargo project";
 
 /// An application that was found.
@@ -34,15 +36,58 @@ pub(super) fn find(app: &App, kind: &str) -> Result<(How, Found), Failure> {
         (Some(found), _) => Some(found),
         (None, name) => within(path, name),
     };
-    let found = found.ok_or_else(|| {
-        let name = name.map(|name| format!(", and no {name}.lua either"));
-        Failure::usage(format!(
-            "the folder {} has neither {MAIN} nor {MANIFEST}{}; an application is {KINDS}",
-            path.display(),
-            name.unwrap_or_default()
-        ))
-    })?;
+    let found = found.ok_or_else(|| nothing(path, name))?;
     Ok((how, found))
+}
+
+/// Why a folder cannot be run.
+fn nothing(path: &Path, name: Option<&str>) -> Failure {
+    let shown = path.display();
+    let missing = match name {
+        Some(name) => format!("no application {name} (neither {name}.lua nor a folder {name})"),
+        None => format!("neither {MAIN} nor {MANIFEST}"),
+    };
+    let names = several(path);
+    let more = match names.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let what = match names.is_empty() {
+        true => format!("an application is {KINDS}"),
+        false => {
+            let names = names[..names.len().min(LISTED)].join(", ");
+            format!("choose with --app (ESL_APP_NAME): {names}{more}")
+        }
+    };
+    Failure::usage(format!("the folder {shown} has {missing}; {what}"))
+}
+
+/// The applications in a folder, by their names for `--app`.
+fn several(path: &Path) -> Vec<String> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| {
+            let path = entry.path();
+            let is_one = match path.is_dir() {
+                true => folder(&path).is_some(),
+                false => {
+                    path.extension().is_some_and(|extension| extension == "lua") && path.is_file()
+                }
+            };
+            let name = if path.is_dir() {
+                path.file_name()
+            } else {
+                path.file_stem()
+            };
+            let name = name
+                .and_then(|name| name.to_str())
+                .filter(|name| !name.starts_with('.'));
+            name.filter(|_| is_one).map(str::to_owned)
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// What is at this path; `None`: a folder that is no application itself.
@@ -63,6 +108,12 @@ fn at(path: &Path, kind: &str) -> Result<Option<Found>, Failure> {
     })?;
     if about.is_dir() {
         return Ok(folder(path));
+    }
+    // opening a pipe waits for somebody at its other end
+    if !about.is_file() {
+        return Err(Failure::usage(format!(
+            "{shown} is no regular file; an application is {KINDS}"
+        )));
     }
     match extension {
         Some("lua") => Ok(Some(Found::Lua {
