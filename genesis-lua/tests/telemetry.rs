@@ -1,5 +1,7 @@
 //! What scripts do, as spans.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod support;
 
 use genesis_lua::client::observe::Telemetry;
