@@ -43,8 +43,10 @@ pub(super) struct Channel {
     span: Option<BoxedSpan>,
     /// That one is begun once.
     pub(super) has_had_span: bool,
-    /// The span was not given the Call-ID yet.
-    span_lacks_call_id: bool,
+    /// An event that shows the channel has described the span.
+    pub(super) is_described: bool,
+    /// The span shows the Call-ID.
+    shows_call_id: bool,
     cause: Option<Box<str>>,
 }
 
@@ -168,18 +170,23 @@ impl Channel {
         self.span.is_some()
     }
 
-    /// Keeps the span of its own, which shows `known`.
-    pub(super) fn open(&mut self, span: BoxedSpan, known: &Known) {
-        self.span_lacks_call_id = known.call_id.is_none();
+    /// Keeps the span of its own.
+    pub(super) fn open(&mut self, span: BoxedSpan, shows_call_id: bool) {
+        self.shows_call_id = shows_call_id;
         self.span = Some(span);
     }
 
+    /// Gives the span of its own out, to be given back.
+    pub(super) fn take_span(&mut self) -> Option<BoxedSpan> {
+        self.span.take()
+    }
+
     /// Gives up the span of its own.
-    pub(super) fn close(&mut self) -> Option<Closing> {
+    pub(super) fn close(&mut self, uuid: &str) -> Option<Closing> {
         let span = self.span.take()?;
-        let call_id = self.call_id.clone().filter(|_| self.span_lacks_call_id);
+        let call_id = self.call_id.clone().filter(|_| !self.shows_call_id);
         let cause = self.cause.take();
-        Some(Closing::new(span, call_id, cause))
+        Some(Closing::new(span, uuid, call_id, cause))
     }
 }
 
@@ -206,8 +213,17 @@ fn is_early(facts: &Facts<'_>) -> bool {
     names.contains(&&*facts.name) && !is_alive(facts)
 }
 
+/// Whether an event tells of a channel, and not of something else that has a `unique-id`: modules
+/// put the names of their rooms there, and of those no end is ever told.
+pub(super) fn is_of_channel(name: &str) -> bool {
+    name.starts_with("CHANNEL_") || matches!(name, "CALL_UPDATE" | "CODEC" | "DTMF")
+}
+
 /// Whether an event shows a call that is under way: its creation was missed.
 pub(super) fn is_alive(facts: &Facts<'_>) -> bool {
+    if !is_of_channel(&facts.name) {
+        return false;
+    }
     let state = facts.channel_state().as_deref().map(ChannelState::from);
     let state =
         state.is_some_and(|state| state >= ChannelState::Routing && state < ChannelState::Hangup);

@@ -10,7 +10,7 @@ use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{Span as _, SpanContext};
 
 pub(crate) use super::channel::Known;
-use super::channel::{Channel, created, is_alive, is_end};
+use super::channel::{Channel, created, is_alive, is_end, is_of_channel};
 use super::expected::Expected;
 use super::facts::Facts;
 use super::gone::Gone;
@@ -35,6 +35,8 @@ pub(crate) struct Update {
     pub(crate) completed: bool,
     /// The span of the channel is to be made now.
     pub(crate) opens: bool,
+    /// The event shows what that span is to show.
+    pub(crate) describes: bool,
     /// Nothing more comes of further events of the channel, but of those that
     /// [change](changes) it, as long as nobody else changes the table.
     pub(crate) settled: bool,
@@ -80,9 +82,7 @@ pub(crate) struct Channels {
     hearing: Hearing,
     /// The next number of a connection.
     connections: u64,
-    /// Somebody asks when spans are due.
-    is_asked: bool,
-    /// Channels with a span that have hung up completely since that was asked last.
+    /// Channels with a span that have hung up completely since somebody asked what is due.
     hung_up: Vec<u64>,
     due: VecDeque<(Instant, u64)>,
 }
@@ -99,7 +99,6 @@ impl Channels {
             gone: Gone::default(),
             hearing: Hearing::default(),
             connections: 0,
-            is_asked: false,
             hung_up: Vec::new(),
             due: VecDeque::new(),
         }
@@ -170,14 +169,17 @@ impl Channels {
                     update.changes.active.push((direction, 1.0));
                 }
             }
-            if for_whom.channels
-                && !channel.has_had_span
-                && channel.root.is_none()
-                && channel.settled
-                && self.hearing.covers(uuid)
-            {
-                channel.has_had_span = true;
-                update.opens = true;
+            if for_whom.channels && self.hearing.covers(uuid) {
+                update.opens = !channel.has_had_span
+                    && channel.root.is_none()
+                    && channel.settled
+                    && is_of_channel(name);
+                channel.has_had_span |= update.opens;
+                // before that a codec may be set, and the UUID changed
+                update.describes = (update.opens || channel.has_span())
+                    && !channel.is_described
+                    && (is_new || is_alive(facts));
+                channel.is_described |= update.describes;
             }
         }
         if name == "CHANNEL_HANGUP_COMPLETE" && channel.complete.is_none() {
@@ -185,7 +187,7 @@ impl Channels {
             channel.complete = Some(at);
             update.completed = true;
             self.complete.insert((at, channel.order));
-            if channel.has_span() && self.is_asked && self.hung_up.len() < self.max {
+            if channel.has_span() && self.hung_up.len() < self.max {
                 self.hung_up.push(channel.order);
             }
         }
@@ -236,8 +238,18 @@ impl Channels {
         }
     }
 
-    /// Keeps the span of a channel, which shows `known`; gives it back if it is over already.
-    pub(crate) fn open(&mut self, uuid: &str, span: BoxedSpan, known: &Known) -> Option<BoxedSpan> {
+    /// The span of a channel, to be [given back](Self::open).
+    pub(crate) fn take_span(&mut self, uuid: &str) -> Option<BoxedSpan> {
+        self.by_uuid.get_mut(uuid)?.take_span()
+    }
+
+    /// Keeps the span of a channel; gives it back if the channel is over already.
+    pub(crate) fn open(
+        &mut self,
+        uuid: &str,
+        span: BoxedSpan,
+        shows_call_id: bool,
+    ) -> Option<BoxedSpan> {
         let is_covered = self.hearing.covers(uuid);
         let Some(channel) = self.by_uuid.get_mut(uuid) else {
             return Some(span);
@@ -246,13 +258,12 @@ impl Channels {
         if channel.ended || !is_covered || !span.is_recording() {
             return Some(span);
         }
-        channel.open(span, known);
+        channel.open(span, shows_call_id);
         None
     }
 
     /// When the next span is due that waits for a DESTROY; those that are due at `now` end.
     pub(crate) fn due(&mut self, now: Instant) -> (Option<Instant>, Changes) {
-        self.is_asked = true;
         let mut changes = Changes::default();
         let due = self
             .hung_up
@@ -276,7 +287,7 @@ impl Channels {
             return;
         };
         channel.doubt = None;
-        changes.closing.extend(channel.close());
+        changes.closing.extend(channel.close(uuid));
         if let Some(direction) = channel.active.take() {
             changes.active.push((direction, -1.0));
         }
@@ -292,6 +303,9 @@ impl Channels {
         if facts.name == "CHANNEL_DESTROY" {
             // what comes late is of a channel that is gone
             self.gone.remember(uuid, None, facts.timestamp());
+            return false;
+        }
+        if facts.name.starts_with("PRESENCE_") {
             return false;
         }
         let state = facts.channel_state();
@@ -361,7 +375,7 @@ impl Channels {
         if let Some(at) = channel.complete {
             self.complete.remove(&(at, channel.order));
         }
-        changes.closing.extend(channel.close());
+        changes.closing.extend(channel.close(uuid));
         if let Some(direction) = channel.active {
             changes.active.push((direction, -1.0));
         }

@@ -196,8 +196,8 @@ impl Lifecycle {
         };
         self.count(facts, &update);
         let mut known = std::mem::take(&mut update.known);
-        if update.opens {
-            known = self.open(facts, known);
+        if update.opens || update.describes {
+            known = self.open(facts, &update, known);
         }
         self.trace(facts, known);
         self.apply(update.changes);

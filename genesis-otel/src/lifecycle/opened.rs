@@ -6,7 +6,7 @@ use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{Span as _, SpanBuilder};
 
 use super::Lifecycle;
-use super::channels::{Changes, Known};
+use super::channels::{Changes, Known, Update};
 use super::facts::Facts;
 use super::spans::{self, below};
 use crate::config::Telemetry;
@@ -16,14 +16,22 @@ use crate::vocabulary::spans::FREESWITCH_CHANNEL;
 #[derive(Debug)]
 pub(crate) struct Closing {
     span: BoxedSpan,
+    /// The last one that the channel had.
+    uuid: Box<str>,
     call_id: Option<Arc<str>>,
     cause: Option<Box<str>>,
 }
 
 impl Closing {
-    pub(super) fn new(span: BoxedSpan, call_id: Option<Arc<str>>, cause: Option<Box<str>>) -> Self {
+    pub(super) fn new(
+        span: BoxedSpan,
+        uuid: &str,
+        call_id: Option<Arc<str>>,
+        cause: Option<Box<str>>,
+    ) -> Self {
         Self {
             span,
+            uuid: uuid.into(),
             call_id,
             cause,
         }
@@ -31,6 +39,7 @@ impl Closing {
 
     fn end(mut self, telemetry: &Telemetry) {
         let late = [
+            ("channel.uuid", Some(&*self.uuid)),
             ("sip.call_id", self.call_id.as_deref()),
             ("hangup.cause", self.cause.as_deref()),
         ];
@@ -44,24 +53,30 @@ impl Closing {
 }
 
 impl Lifecycle {
-    /// Begins the span of the channel of this event, below what `known` says. Gives what is known
-    /// then.
-    pub(super) fn open(&self, facts: &Facts<'_>, mut known: Known) -> Known {
+    /// Begins the span of the channel of this event, below what `known` says, or describes it.
+    /// Nothing of that is done with the table locked. Gives what is known then.
+    pub(super) fn open(&self, facts: &Facts<'_>, update: &Update, mut known: Known) -> Known {
         let (Some(joined), Some(uuid)) = (&self.switch, facts.uuid.as_deref()) else {
             return known;
         };
-        let builder = SpanBuilder::from_name(FREESWITCH_CHANNEL.name)
-            .with_kind(FREESWITCH_CHANNEL.kind.into());
-        let parent = below(known.parent.as_ref());
-        let Some(mut span) = self.sight.span(builder, &parent) else {
+        let span = if update.opens {
+            let builder = SpanBuilder::from_name(FREESWITCH_CHANNEL.name)
+                .with_kind(FREESWITCH_CHANNEL.kind.into());
+            let parent = below(known.parent.as_ref());
+            self.sight.span(builder, &parent)
+        } else {
+            joined.switch.state().channels.take_span(uuid)
+        };
+        let Some(mut span) = span else {
             return known;
         };
         let root = span.span_context().clone();
-        let plan = &self.telemetry.shared().plans.channel;
-        if span.is_recording() {
+        if update.describes && span.is_recording() {
+            let plan = &self.telemetry.shared().plans.channel;
             spans::describe(&self.telemetry, &mut span, plan, facts, &known);
         }
-        let refused = joined.switch.state().channels.open(uuid, span, &known);
+        let shows_call_id = update.describes && known.call_id.is_some();
+        let refused = (joined.switch.state().channels).open(uuid, span, shows_call_id);
         // ends without the table being locked
         drop(refused);
         known.parent = Some(root);

@@ -36,8 +36,9 @@ pub(crate) struct Kind {
 impl Plans {
     pub(crate) fn new(sets: &Sets) -> Self {
         let mut channel = Plan::new(&spans::FREESWITCH_CHANNEL);
-        // that is known at its end
-        (channel.attributes).retain(|source| source.attribute != "hangup.cause");
+        // those are known at its end
+        let at_end = ["channel.uuid", "hangup.cause"];
+        (channel.attributes).retain(|source| !at_end.contains(&source.attribute));
         Self {
             by_name: plans(&sets.events),
             by_subclass: plans(&sets.subclasses),

@@ -236,6 +236,22 @@ fn without_times_nothing_is_kept_for_ever() {
 }
 
 #[test]
+fn a_conference_room_is_no_channel() {
+    let mut table = Table::new(10);
+    // as conferences, parking lots and queues show that they are busy
+    let room = table.event("PRESENCE_IN", "3001", "CS_ROUTING", None);
+    table.take(&room);
+    assert_eq!(table.active, 0.0);
+    assert!(table.channels.by_uuid.is_empty());
+    // what a member does there
+    let said = table.event("CUSTOM", "a", "CS_EXECUTE", None);
+    table.take(&said);
+    assert_eq!(table.active, 0.0);
+    table.is("CHANNEL_EXECUTE", "a");
+    assert_eq!(table.active, 1.0);
+}
+
+#[test]
 fn an_empty_uuid_is_none() {
     let mut table = Table::new(10);
     table.is("CHANNEL_CREATE", "");

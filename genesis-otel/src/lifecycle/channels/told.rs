@@ -21,7 +21,7 @@ impl Channels {
             match self.by_uuid.get_mut(&uuid) {
                 // counts until somebody else can say more
                 Some(channel) if channel.doubt.is_some() => {
-                    changes.closing.extend(channel.close());
+                    changes.closing.extend(channel.close(&uuid));
                 }
                 _ => self.give_up(&uuid, &mut changes),
             }
@@ -36,7 +36,7 @@ impl Channels {
         let mut changes = Changes::default();
         for uuid in self.uncovered(ends) {
             if let Some(channel) = self.by_uuid.get_mut(&uuid) {
-                changes.closing.extend(channel.close());
+                changes.closing.extend(channel.close(&uuid));
                 if channel.active.is_some() {
                     channel.doubt.get_or_insert(connection);
                 }

@@ -10,10 +10,11 @@ pub const FREESWITCH_CHANNEL: Span = span(
     "genesis-otel",
     "The life of a channel, from its creation to its end",
 )
-.always(&["channel.uuid", "channel.direction"])
+.always(&["channel.uuid"])
 .when(&[
     "sip.call_id",
     "channel.call_uuid",
+    "channel.direction",
     "channel.name",
     "channel.destination_number",
     "channel.context",
