@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod bounds;
+mod channels;
 mod contract;
 mod recordings;
 mod secrets;

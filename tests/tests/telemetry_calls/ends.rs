@@ -307,3 +307,24 @@ async fn a_table_that_is_behind_is_asked_again() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(watch.total(ACTIVE, &[]), 2.0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_span_of_a_channel_ends_by_itself_if_no_destroy_comes() {
+    let watch = Watch::with(|builder| builder.channel_spans(true));
+    let (client, mut linked) = scripted_client(&watch.telemetry, &Shown::default()).await;
+    let _events = client.subscribe(Subscription::all()).await.unwrap();
+    let link = linked.recv().await.unwrap();
+    let over = || watch.named("freeswitch.channel").len();
+    for (sequence, name) in [(1, "CHANNEL_CREATE"), (2, "CHANNEL_HANGUP_COMPLETE")] {
+        link.send(event(name, "a", sequence)).unwrap();
+    }
+    // its link ends first
+    link.send(event("CHANNEL_CREATE", "b", 3)).unwrap();
+    tokio::time::sleep(millis(4_900)).await;
+    assert_eq!(over(), 0);
+    tokio::time::sleep(millis(200)).await;
+    assert_eq!(over(), 1);
+    drop(link);
+    settled().await;
+    assert_eq!(over(), 2);
+}
