@@ -30,12 +30,14 @@ const OUTBOUND_SETTINGS: &str = "\
 | variable | what it is |
 |---|---|
 | `ESL_APP_HOST`, `ESL_APP_PORT` | where it waits for FreeSWITCH: 127.0.0.1, 9000 |
+| `ESL_APP_ALLOW` | who may connect, addresses and networks with commas: this machine only |
 | `ESL_APP_MAX_SESSIONS` | how many calls may be live at once: 10000 |";
 const CONSUMER_SETTINGS: &str = "\
 | variable | what it is |
 |---|---|
 | `ESL_HOST`, `ESL_PORT` | where FreeSWITCH is: 127.0.0.1, 8021 |
-| `ESL_PASSWORD` | its password: the one FreeSWITCH is installed with |";
+| `ESL_USER` | USER or USER@DOMAIN, whose password it is: none |
+| `ESL_PASSWORD` | the password: the one FreeSWITCH is installed with |";
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -84,7 +86,8 @@ fn name_of(path: &Path) -> Result<&str, Failure> {
     let taken = CRATES.contains(&name)
         || matches!(
             name,
-            "serde_json"
+            "ipnet"
+                | "serde_json"
                 | "tokio"
                 | "tracing"
                 | "tracing-subscriber"
@@ -191,7 +194,13 @@ fn files(kind: Kind, name: &str, genesis: &Genesis) -> Vec<(&'static str, String
             ": --host, --port, --password",
         ),
     };
-    let mut manifest = MANIFEST.replace("{{name}}", name);
+    let ipnet = match kind {
+        Kind::Outbound => "ipnet = \"2\"\n",
+        Kind::Consumer => "",
+    };
+    let mut manifest = MANIFEST
+        .replace("{{name}}", name)
+        .replace("{{ipnet}}", ipnet);
     for dependency in CRATES {
         manifest = manifest.replace(
             &format!("{{{{{dependency}}}}}"),
@@ -214,7 +223,7 @@ fn files(kind: Kind, name: &str, genesis: &Genesis) -> Vec<(&'static str, String
     ]
 }
 
-/// Writes the folder, which must not exist; if that fails, nothing of it is left.
+/// Writes the folder, which must not exist, and those above it; if that fails, nothing of it is left.
 fn write(folder: &Path, files: &[(&str, String)]) -> Result<(), Failure> {
     let shown = folder.display();
     let cannot = |error: &std::io::Error| match error.kind() {
@@ -223,6 +232,10 @@ fn write(folder: &Path, files: &[(&str, String)]) -> Result<(), Failure> {
         }
         _ => Failure::usage(format!("cannot write {shown}: {error}")),
     };
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)
+            .map_err(|error| Failure::usage(format!("cannot write {shown}: {error}")))?;
+    }
     fs::create_dir(folder).map_err(|error| cannot(&error))?;
     let written = fs::create_dir(folder.join("src")).and_then(|()| {
         files
