@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::TcpListener;
-use std::time::Duration;
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use genesis_client::proto::EventName;
 use genesis_sim::Sim;
@@ -42,11 +42,13 @@ struct Switch {
     events: EventFeed,
     /// By Unique-ID.
     live: Vec<String>,
+    application: String,
 }
 
 impl Switch {
     async fn start(port: &str, after: &str) -> Self {
-        let socket = format!("socket 127.0.0.1:{port} async full");
+        let application = format!("127.0.0.1:{port}");
+        let socket = format!("socket {application} async full");
         let script = Script::new().extension("app", &[&socket, after, "hangup"]);
         let sim = Sim::builder()
             .switch(|switch| {
@@ -61,6 +63,7 @@ impl Switch {
             sim,
             events,
             live: Vec::new(),
+            application,
         }
     }
 
@@ -182,8 +185,12 @@ async fn a_reload_while_a_hundred_calls_are_up_cuts_none() {
 async fn sigterm_lets_calls_finish_and_takes_no_new_ones() {
     let (_folder, running, mut switch) = begin("lua-drain", "run", DIGITS, &[]).await;
     switch.call(3).await;
+    // who connects and says nothing is no call
+    let connect = || TcpStream::connect(&switch.application).unwrap();
+    let idle: Vec<TcpStream> = (0..20).map(|_| connect()).collect();
     running.signal("-TERM");
     wait_for(&running, "takes no more calls; 3 may finish within 30 s");
+    drop(idle);
     switch.press().await;
     let ends = switch.ends(&["ended"]).await;
     assert_eq!(ends, HashMap::from([("NORMAL_CLEARING one".to_owned(), 3)]));
@@ -196,12 +203,41 @@ async fn calls_that_are_up_at_the_deadline_go_on_in_their_dialplan() {
         begin("lua-deadline", "run", IDLE, &["--drain", "0.3"]).await;
     switch.call(2).await;
     running.signal("-INT");
+    wait_for(
+        &running,
+        "the time of the drain is over; 2 calls are given back to the dialplan",
+    );
     let ends = switch.ends(&["ended", "gone_on"]).await;
     assert_eq!(
         ends,
         HashMap::from([("NORMAL_CLEARING - true".to_owned(), 2)])
     );
     assert_eq!(running.end().code, 0);
+}
+
+/// The switch ends no application because its socket has gone, so the calls are still up then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_ends_at_its_deadline_whatever_the_channels_run() {
+    let (_folder, running, mut switch) =
+        begin("lua-busy", "run", DIGITS, &["--drain", "0.3"]).await;
+    switch.call(2).await;
+    let begun = Instant::now();
+    running.signal("-TERM");
+    wait_for(&running, "takes no more calls; 2 may finish within 0.3 s");
+    assert_eq!(running.end().code, 0);
+    let took = begun.elapsed();
+    assert!(took > Duration::from_millis(300), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    for uuid in &switch.live {
+        assert!(switch.sim.switch().has_channel(uuid));
+    }
+    // what they run ends, and they go on in their dialplan
+    switch.press().await;
+    let ends = switch.ends(&["ended", "gone_on"]).await;
+    assert_eq!(
+        ends,
+        HashMap::from([("NORMAL_CLEARING - true".to_owned(), 2)])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -214,5 +250,26 @@ async fn a_second_signal_ends_at_once() {
     let ends = switch.ends(&["ended"]).await;
     assert_eq!(ends.values().sum::<usize>(), 1);
     assert!(ends.keys().all(|end| end.ends_with(" -")), "{ends:?}");
+    assert_eq!(running.end().code, 0);
+}
+
+#[cfg(feature = "telemetry")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_drains_is_well_and_not_ready() {
+    let port = free_port();
+    let options = ["--metrics-port", &port];
+    let (_folder, running, mut switch) = begin("lua-unready", "run", DIGITS, &options).await;
+    let address = format!("127.0.0.1:{port}").parse().unwrap();
+    switch.call(1).await;
+    let ready = crate::lua::get(address, "/ready");
+    assert!(ready.starts_with("HTTP/1.1 200 "), "{ready}");
+    running.signal("-TERM");
+    wait_for(&running, "takes no more calls; 1 may finish");
+    let ready = crate::lua::get(address, "/ready");
+    assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
+    let health = crate::lua::get(address, "/health");
+    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
+    switch.press().await;
+    switch.ends(&[]).await;
     assert_eq!(running.end().code, 0);
 }
