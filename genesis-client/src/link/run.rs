@@ -65,7 +65,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         opened.unwrap_or_else(|_| {
             Err(Error::new(
                 ErrorKind::Timeout,
-                format!("FreeSWITCH did not finish the handshake within {deadline:?}"),
+                format!(
+                    "the peer did not finish the handshake within {deadline:.0?}; is it a FreeSWITCH?"
+                ),
             ))
         })
     }

@@ -71,9 +71,14 @@ impl Drain {
         let _ = count.wait_for(|count| *count == 0).await;
     }
 
-    /// How many sessions are live.
+    /// How many sessions are live, those included whose connection has not said yet what call it is.
     pub fn sessions(&self) -> usize {
         *self.count.borrow()
+    }
+
+    /// How many calls are live: sessions that were handed to the handler.
+    pub fn calls(&self) -> usize {
+        self.lock().len()
     }
 
     pub(super) fn orders(&self) -> watch::Receiver<Option<Order>> {
@@ -96,6 +101,17 @@ impl Drain {
     /// Ends what is live, as the order says.
     pub(super) async fn end_all(&self, then: &AtDeadline) {
         let live: Vec<Client> = self.lock().values().cloned().collect();
+        if !live.is_empty() {
+            let what = match then {
+                AtDeadline::Resume => "given back to the dialplan",
+                AtDeadline::Hangup(_) => "hung up",
+            };
+            let calls = match live.len() {
+                1 => "1 call is".to_owned(),
+                calls => format!("{calls} calls are"),
+            };
+            tracing::warn!("the time of the drain is over; {calls} {what}");
+        }
         let mut ending = JoinSet::new();
         for client in live {
             ending.spawn(end(client.timeout(GIVE_BACK), then.clone()));
