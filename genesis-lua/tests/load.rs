@@ -127,6 +127,32 @@ async fn modules_come_from_the_folder_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_folder_only_what_is_required_must_be_right() {
+    let folder = folder();
+    let main = r#"
+        require("named")
+        genesis.outbound(function(session)
+          local ok, e = pcall(require, "broken")
+          assert(not ok and e:find("broken%.lua:2: unexpected symbol"), e)
+          ok, e = pcall(require, "bytecode")
+          assert(not ok and e:find("bytecode%.lua: is bytecode"), e)
+          error("reached")
+        end)"#;
+    fs::write(folder.join("main.lua"), main).unwrap();
+    fs::write(folder.join("named.lua"), "return {}").unwrap();
+    fs::write(folder.join("broken.lua"), "local a\nlocal b = =").unwrap();
+    fs::write(folder.join("bytecode.lua"), "\u{1b}Lua").unwrap();
+    let stage = Stage::of(&folder, options()).await;
+    let line = stage.fails().await;
+    assert!(line.text.ends_with(": reached"), "{line:#?}");
+    // what is named is looked at before any call
+    fs::write(folder.join("named.lua"), "return require('broken')").unwrap();
+    let error = App::load(&folder).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Syntax);
+    assert!(error.to_string().contains("broken.lua:2: "), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_path_is_shown_whole() {
     let folder = folder().join("a-very-long-name-of-a-folder".repeat(5));
     fs::create_dir_all(&folder).unwrap();

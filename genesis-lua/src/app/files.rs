@@ -25,7 +25,31 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
     /// As `require` names it; empty for the main one.
     pub(super) module: String,
-    pub(super) text: Vec<u8>,
+    /// Of a module that nobody names it may be what is wrong with the file.
+    pub(super) text: Result<Vec<u8>>,
+    /// It is the main file, or one that is needed names it in `require("…")`.
+    pub(super) needed: bool,
+}
+
+impl Source {
+    fn new(path: PathBuf, module: String, left: &mut usize) -> Self {
+        Self {
+            text: read(&path, left),
+            path,
+            module,
+            needed: false,
+        }
+    }
+
+    /// One without which the application is none.
+    fn needed(path: PathBuf, module: String, left: &mut usize) -> Result<Self> {
+        Ok(Self {
+            text: Ok(read(&path, left)?),
+            path,
+            module,
+            needed: true,
+        })
+    }
 }
 
 pub(super) fn find(path: &Path) -> Result<Found> {
@@ -57,11 +81,14 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
 }
 
 /// Reads one file. A first line with `#!` becomes a comment; a byte order mark goes.
-fn read(path: &Path, module: String, left: &mut usize) -> Result<Source> {
-    let size = fs::metadata(path)
-        .map_err(|error| unreadable(path, error))?
-        .len();
-    if usize::try_from(size).map_or(true, |size| size > *left) {
+fn read(path: &Path, left: &mut usize) -> Result<Vec<u8>> {
+    let about = fs::metadata(path).map_err(|error| unreadable(path, error))?;
+    // opening a pipe would wait for somebody at its other end
+    if !about.is_file() {
+        let text = format!("{}: is no regular file", path.display());
+        return Err(Error::new(ErrorKind::NotFound, text));
+    }
+    if usize::try_from(about.len()).map_or(true, |size| size > *left) {
         let text = format!(
             "{}: an application has at most {} MiB of source",
             path.display(),
@@ -84,11 +111,7 @@ fn read(path: &Path, module: String, left: &mut usize) -> Result<Source> {
         );
         return Err(Error::new(ErrorKind::NotLua, text));
     }
-    Ok(Source {
-        path: path.to_owned(),
-        module,
-        text,
-    })
+    Ok(text)
 }
 
 /// All `.lua` files of a folder, hidden ones left out.
@@ -106,7 +129,7 @@ fn of_folder(folder: &Path) -> Result<Vec<Source>> {
         return Err(Error::new(ErrorKind::NotFound, text));
     }
     let mut left = BYTES;
-    let mut sources = vec![read(&main, String::new(), &mut left)?];
+    let mut sources = vec![Source::needed(main.clone(), String::new(), &mut left)?];
     let mut folders = VecDeque::from([(folder.to_owned(), 0)]);
     while let Some((at, depth)) = folders.pop_front() {
         let entries = fs::read_dir(&at).map_err(|error| unreadable(&at, error))?;
@@ -132,11 +155,47 @@ fn of_folder(folder: &Path) -> Result<Vec<Source>> {
                     return Err(Error::new(ErrorKind::LimitExceeded, text));
                 }
                 let module = module_name(folder, &path);
-                sources.push(read(&path, module, &mut left)?);
+                sources.push(Source::new(path, module, &mut left));
             }
         }
     }
+    mark_needed(&mut sources)?;
     Ok(sources)
+}
+
+/// Follows the names from the main file on.
+fn mark_needed(sources: &mut [Source]) -> Result<()> {
+    let names = Names::new()?;
+    let mut next = vec![0];
+    while let Some(at) = next.pop() {
+        let named = sources[at].text.as_deref().map(|text| names.of(text));
+        for name in named.unwrap_or_default() {
+            let of = |source: &Source| !source.needed && source.module == name;
+            if let Some(found) = sources.iter().position(of) {
+                sources[found].needed = true;
+                next.push(found);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Finds what is named in `require("…")`.
+struct Names(Regex);
+
+impl Names {
+    fn new() -> Result<Self> {
+        Regex::new(r#"\brequire\s*\(?\s*["']([A-Za-z0-9_.\-]+)["']"#)
+            .map(Self)
+            .map_err(|error| Error::new(ErrorKind::Runtime, error.to_string()))
+    }
+
+    fn of(&self, text: &[u8]) -> Vec<String> {
+        let found = self.0.captures_iter(text);
+        found
+            .map(|found| String::from_utf8_lossy(&found[1]).into_owned())
+            .collect()
+    }
 }
 
 /// `menu.sales` for `menu/sales.lua`, `menu` for `menu/init.lua`.
@@ -169,23 +228,21 @@ fn of_file(file: &Path) -> Result<Vec<Source>> {
             return Err(Error::new(ErrorKind::NotLua, text));
         }
     }
-    let names = Regex::new(r#"\brequire\s*\(?\s*["']([A-Za-z0-9_.\-]+)["']"#)
-        .map_err(|error| Error::new(ErrorKind::Runtime, error.to_string()))?;
+    let names = Names::new()?;
     let folder = file.parent().unwrap_or_else(|| Path::new("."));
     let mut left = BYTES;
-    let mut sources = vec![read(file, String::new(), &mut left)?];
+    let mut sources = vec![Source::needed(file.to_owned(), String::new(), &mut left)?];
     let mut at = 0;
     while at < sources.len() && sources.len() < FILES {
-        let text = sources[at].text.clone();
+        let named = sources[at].text.as_deref().map(|text| names.of(text));
         at += 1;
-        for found in names.captures_iter(&text) {
-            let name = String::from_utf8_lossy(&found[1]).into_owned();
+        for name in named.unwrap_or_default() {
             let base = folder.join(name.replace('.', "/"));
             let candidates = [base.with_extension("lua"), base.join("init.lua")];
             let path = candidates.into_iter().find(|path| path.is_file());
             let known = sources.iter().any(|source| source.module == name);
             if let Some(path) = path.filter(|path| !known && path != file) {
-                sources.push(read(&path, name, &mut left)?);
+                sources.push(Source::needed(path, name, &mut left)?);
             }
         }
     }

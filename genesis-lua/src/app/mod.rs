@@ -49,7 +49,8 @@ impl App {
     ///
     /// The file is run once, without any connection, to see what it defines; an operation that needs
     /// one ends that look. Of a folder all `.lua` files are read (at most 1,000, and 16 MiB), of a file
-    /// those beside it that it names in `require`.
+    /// those beside it that it names in `require("…")`. A file that is wrong and that nobody names so
+    /// is told when it is required.
     ///
     /// # Errors
     ///
@@ -152,7 +153,8 @@ struct File {
     module: String,
     /// As Lua names it.
     chunk: String,
-    bytecode: Vec<u8>,
+    /// Or what is wrong with the file.
+    bytecode: std::result::Result<Vec<u8>, String>,
 }
 
 /// The code of an application.
@@ -176,10 +178,18 @@ impl Code {
         let mut files = Vec::new();
         for source in found.sources {
             let chunk = names.add(&source.path);
-            let compiled = lua.load(&*source.text).set_name(&*chunk).into_function();
-            let function = compiled.map_err(|error| syntax(&names, &error))?;
+            let compiled = source.text.and_then(|text| {
+                let function = lua.load(text).set_name(&*chunk).into_function();
+                function
+                    .map(|function| function.dump(false))
+                    .map_err(|error| syntax(&names, &error))
+            });
+            let bytecode = match (compiled, source.needed) {
+                (Err(error), true) => return Err(error),
+                (compiled, _) => compiled.map_err(|error| error.to_string()),
+            };
             files.push(File {
-                bytecode: function.dump(false),
+                bytecode,
                 path: source.path,
                 module: source.module,
                 chunk,
@@ -210,7 +220,11 @@ impl Code {
     }
 
     fn load(&self, lua: &Lua, file: &File) -> LuaResult<Function> {
-        let chunk = lua.load(&*file.bytecode).set_name(&*file.chunk);
+        let bytecode = match &file.bytecode {
+            Ok(bytecode) => bytecode,
+            Err(wrong) => return Err(mlua::Error::runtime(wrong)),
+        };
+        let chunk = lua.load(&**bytecode).set_name(&*file.chunk);
         chunk
             .set_mode(mlua::chunk::ChunkMode::Binary)
             .into_function()
