@@ -126,7 +126,7 @@ fn an_address_that_is_taken_and_a_wrong_password_are_told() {
 
 /// What is served over HTTP.
 #[cfg(all(feature = "telemetry", unix))]
-fn get(address: SocketAddr, path: &str) -> String {
+pub(crate) fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
@@ -349,4 +349,66 @@ fn modules_are_watched_too_and_a_folder_may_hold_several_applications() {
         wait_for(&running, "was saved and is reloaded");
         assert_eq!(running.interrupt().code, 0, "{path} {name:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn where_to_listen_may_be_said_in_the_environment_and_json_after_the_command() {
+    let folder = Folder::new("lua-environment");
+    fs::write(
+        folder.path().join("app.lua"),
+        "genesis.outbound(function() end)",
+    )
+    .unwrap();
+    let listener = TcpListener::bind("127.0.0.2:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    drop(listener);
+    let environment = [("ESL_APP_HOST", "127.0.0.2"), ("ESL_APP_PORT", &port)];
+    for arguments in [
+        &["outbound", "--json", "run", "app.lua"][..],
+        &["outbound", "run", "app.lua", "--json"],
+    ] {
+        let running = start(&folder, arguments, &environment);
+        let line: serde_json::Value = serde_json::from_str(&running.line()).unwrap();
+        let expected = format!("app waits for calls on 127.0.0.2:{port}");
+        assert_eq!(line["message"], expected, "{line}");
+        assert_eq!(running.interrupt().code, 0);
+    }
+    let sim = Simulator::start(&[]);
+    fs::write(folder.path().join("app.lua"), ANSWERED).unwrap();
+    let arguments = ["consumer", "app.lua", "--port", &sim.port, "--json"];
+    let running = start(&folder, &arguments, &[]);
+    let line: serde_json::Value = serde_json::from_str(&running.line()).unwrap();
+    let text = line["message"].as_str().unwrap();
+    assert!(text.starts_with("app handles the events of "), "{line}");
+    assert_eq!(running.interrupt().code, 0);
+}
+
+/// There is one port 8000 on a machine: where it is taken the test says so and sees the warning.
+#[cfg(all(feature = "telemetry", unix))]
+#[test]
+fn a_consumer_serves_its_metrics_on_8000_unless_told_otherwise() {
+    let sim = Simulator::start(&[]);
+    let folder = Folder::new("lua-8000");
+    fs::write(folder.path().join("app.lua"), ANSWERED).unwrap();
+    let free = TcpListener::bind("127.0.0.1:8000").is_ok();
+    let both = ["sh", "-c", "exec \"$@\" 2>&1", "sh"];
+    let mut command = genesis_after(&both, &["consumer", "app.lua", "--port", &sim.port]);
+    command
+        .current_dir(folder.path())
+        .env_remove("GENESIS_METRICS_PORT");
+    let running = Following::start_command(command);
+    let line = running.line();
+    if free && !line.contains("cannot serve metrics at") {
+        assert!(line.contains("app handles the events of"), "{line}");
+        let text = get("127.0.0.1:8000".parse().unwrap(), "/metrics");
+        assert!(text.contains("genesis_connections_active{"), "{text}");
+    } else {
+        eprintln!("port 8000 of this machine is taken: only the warning is checked");
+        assert!(
+            line.contains("WARNING  cannot serve metrics at 127.0.0.1:8000"),
+            "{line}"
+        );
+    }
+    assert_eq!(running.interrupt().code, 0);
 }

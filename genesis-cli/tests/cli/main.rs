@@ -16,6 +16,7 @@ mod failures;
 mod hangup;
 mod lua;
 mod lua_calls;
+mod lua_dev;
 mod new;
 #[cfg(all(feature = "telemetry", unix))]
 mod observability;

@@ -1,9 +1,11 @@
 //! Telling that files were saved.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode, EventKind};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -11,13 +13,16 @@ use tokio::time::{Instant, timeout_at};
 use super::find::Found;
 use crate::exit::Failure;
 
-/// Who saves writes several times: nothing must have happened for this long.
-const QUIET: Duration = Duration::from_millis(40);
-/// But at this time at the latest it counts as saved.
-const LONGEST: Duration = Duration::from_millis(250);
+/// Who saves may write several times: nothing must have happened for this long.
+const QUIET: Duration = Duration::from_millis(120);
+/// The same while a file that was written is still open, or where the system does not tell that it was
+/// closed: whoever writes may pause.
+const QUIET_WHILE_OPEN: Duration = Duration::from_millis(350);
 
 /// So many folders beside that of the main file are watched.
 const OTHERS: usize = 256;
+/// So many files that are being written are told apart.
+const OPEN: usize = 1_000;
 
 /// Watches the files of an application.
 pub(super) struct Watch {
@@ -26,7 +31,66 @@ pub(super) struct Watch {
     root: PathBuf,
     /// Folders of other files.
     others: Vec<PathBuf>,
+    seen: Arc<Mutex<Seen>>,
     reach: Reach,
+}
+
+/// What the watcher knows of files.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Of an application that is one file: it and what it has loaded. `None`: not known, so every
+    /// Lua file of the folders may be one.
+    files: Option<HashSet<PathBuf>>,
+    /// Files that were written and not closed yet.
+    open: HashSet<PathBuf>,
+    /// When something changed last, until that was told.
+    changed: Option<Instant>,
+}
+
+impl Seen {
+    /// Takes note of an event that concerns the application; whether something has changed.
+    fn take(&mut self, event: &notify::Event, root: &Path, reach: Reach) -> bool {
+        let mut changed = false;
+        for path in &event.paths {
+            let belongs = match path.strip_prefix(root) {
+                Ok(path) => belongs(path, reach),
+                Err(_) => reach == Reach::Folder && belongs(path, reach),
+            };
+            let files = self.files.as_ref();
+            if !belongs || files.is_some_and(|files| !files.contains(path)) {
+                continue;
+            }
+            match event.kind {
+                EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
+                    self.open.remove(path);
+                }
+                // opening or reading one is no change
+                EventKind::Access(_) => continue,
+                EventKind::Modify(ModifyKind::Data(_)) if self.open.len() < OPEN => {
+                    self.open.insert(path.clone());
+                }
+                // it is gone, or another one is in its place
+                EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
+                    self.open.remove(path);
+                }
+                _ => {}
+            }
+            changed = true;
+        }
+        if changed {
+            self.changed = Some(Instant::now());
+        }
+        changed
+    }
+
+    /// When what has changed counts as saved, unless more changes until then.
+    fn due(&self) -> Option<Instant> {
+        let quiet = match self.open.is_empty() {
+            true => QUIET,
+            false => QUIET_WHILE_OPEN,
+        };
+        self.changed.map(|changed| changed + quiet)
+    }
 }
 
 /// How far below the root it looks.
@@ -57,10 +121,11 @@ impl Watch {
         // the paths of events are whole ones
         let root = root.canonicalize().map_err(|error| cannot(&error))?;
         let (changed, changes) = watch::channel(0);
-        let base = root.clone();
+        let (base, seen) = (root.clone(), Arc::new(Mutex::new(Seen::default())));
+        let sees = seen.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let matters = match &event {
-                Ok(event) => is_change(event.kind) && concerns(event, &base, reach),
+                Ok(event) => lock(&sees).take(event, &base, reach),
                 Err(error) => {
                     tracing::warn!("watching files: {error}");
                     false
@@ -76,6 +141,7 @@ impl Watch {
             changes,
             root,
             others: Vec::new(),
+            seen,
             reach,
         };
         watch.look().map_err(|error| cannot(&error))?;
@@ -103,12 +169,14 @@ impl Watch {
         Ok(())
     }
 
-    /// Watches the folders of these files too: a file names others that it needs.
-    pub(super) fn also<'a>(&mut self, files: impl IntoIterator<Item = &'a Path>) {
+    /// These are the files of the application now: `main` as it was given, and what was loaded. Of an
+    /// application that is one file only they count, and their folders are watched too.
+    pub(super) fn only<'a>(&mut self, main: &Path, loaded: impl IntoIterator<Item = &'a Path>) {
         if self.reach != Reach::Folder {
             return;
         }
-        for folder in files.into_iter().filter_map(Path::parent) {
+        let mut files: HashSet<PathBuf> = loaded.into_iter().map(Path::to_owned).collect();
+        for folder in files.iter().filter_map(|file| file.parent()) {
             if folder != self.root
                 && !self.others.iter().any(|other| other == folder)
                 && self.others.len() < OTHERS
@@ -116,49 +184,56 @@ impl Watch {
                 self.others.push(folder.to_owned());
             }
         }
+        // it may be a link, which can come to lead elsewhere
+        files.extend(main.file_name().map(|name| self.root.join(name)));
+        lock(&self.seen).files = Some(files);
         if let Err(error) = self.look() {
             tracing::warn!("not all files are watched: {error}");
         }
     }
 
-    /// Waits until files were saved: there was a change, and then a moment without one.
+    /// What could not be loaded may need any file: all of the folders count.
+    pub(super) fn any(&mut self) {
+        lock(&self.seen).files = None;
+    }
+
+    /// Waits until files were saved: there was a change, and then a moment without one. Half a second
+    /// after the last change at the latest.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: what has changed is told the next time.
     pub(super) async fn saved(&mut self) {
-        if self.changes.changed().await.is_err() {
-            // the watcher is gone, which cannot be while we have it
-            return std::future::pending().await;
-        }
-        let latest = Instant::now() + LONGEST;
         loop {
-            let quiet = (Instant::now() + QUIET).min(latest);
-            match timeout_at(quiet, self.changes.changed()).await {
-                Ok(Ok(())) if Instant::now() < latest => {}
-                _ => break,
+            let due = lock(&self.seen).due();
+            let changed = self.changes.changed();
+            let changed = match due {
+                Some(due) => timeout_at(due, changed).await,
+                None => Ok(changed.await),
+            };
+            match changed {
+                Ok(Ok(())) => {}
+                // the watcher is gone, which cannot be while we have it
+                Ok(Err(_)) => return std::future::pending().await,
+                Err(_) => {
+                    let mut seen = lock(&self.seen);
+                    // it may have changed again just now
+                    if seen.due().is_none_or(|due| due <= Instant::now()) {
+                        seen.changed = None;
+                        seen.open.clear();
+                        break;
+                    }
+                }
             }
         }
-        self.changes.mark_unchanged();
         if let Err(error) = self.look() {
             tracing::warn!("new folders are not watched: {error}");
         }
     }
 }
 
-/// Whether files have changed; opening one to read it is none.
-fn is_change(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-        EventKind::Access(_) => false,
-        _ => true,
-    }
-}
-
-fn concerns(event: &notify::Event, root: &Path, reach: Reach) -> bool {
-    event
-        .paths
-        .iter()
-        .any(|path| match path.strip_prefix(root) {
-            Ok(path) => belongs(path, reach),
-            Err(_) => reach == Reach::Folder && belongs(path, reach),
-        })
+fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a file, its path below the root, belongs to the application.
@@ -201,6 +276,8 @@ impl std::fmt::Debug for Watch {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     #[test]
@@ -230,28 +307,121 @@ mod tests {
         assert!(!belongs(".#app.lua", Reach::Folder) && !belongs("app.log", Reach::Tree));
     }
 
+    const PATIENCE: Duration = Duration::from_secs(20);
+    /// Longer than a save takes to be told.
+    const AWHILE: Duration = Duration::from_millis(600);
+
+    /// A folder with `app.lua`, and who watches it.
+    struct Watched {
+        folder: PathBuf,
+        main: PathBuf,
+        watch: Watch,
+    }
+
+    impl Watched {
+        fn new(name: &str) -> Self {
+            let name = format!("genesis-watch-{name}-{}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            let folder = folder.canonicalize().unwrap();
+            let main = folder.join("app.lua");
+            std::fs::write(&main, "-- 1").unwrap();
+            let found = Found::Lua {
+                main: main.clone(),
+                whole: false,
+            };
+            let watch = Watch::start(&found).unwrap();
+            Self {
+                folder,
+                main,
+                watch,
+            }
+        }
+
+        fn loaded(&mut self, names: &[&str]) {
+            let files: Vec<PathBuf> = names.iter().map(|name| self.folder.join(name)).collect();
+            self.watch
+                .only(&self.main, files.iter().map(|file| &**file));
+        }
+
+        async fn saved(&mut self) {
+            timeout(PATIENCE, self.watch.saved()).await.unwrap();
+        }
+
+        async fn is_quiet(&mut self) -> bool {
+            timeout(AWHILE, self.watch.saved()).await.is_err()
+        }
+    }
+
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.folder).ok();
+        }
+    }
+
     #[tokio::test]
     async fn a_save_is_told_once_and_reading_is_none() {
-        let folder = std::env::temp_dir().join(format!("genesis-watch-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let main = folder.join("app.lua");
-        std::fs::write(&main, "-- 1").unwrap();
-        let found = Found::Lua {
-            main: main.clone(),
-            whole: false,
-        };
-        let mut watch = Watch::start(&found).unwrap();
-        let patience = Duration::from_secs(20);
+        let mut watched = Watched::new("once");
+        let main = watched.main.clone();
         for save in 0..3 {
             // as editors do: a new file takes the place of the old one
-            let new = folder.join("app.lua.new");
+            let new = watched.folder.join("app.lua.new");
             std::fs::write(&new, format!("-- {save}")).unwrap();
             std::fs::rename(&new, &main).unwrap();
-            tokio::time::timeout(patience, watch.saved()).await.unwrap();
+            watched.saved().await;
             std::fs::read(&main).unwrap();
         }
-        let again = tokio::time::timeout(Duration::from_millis(300), watch.saved());
-        assert!(again.await.is_err(), "reading is no saving");
-        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(watched.is_quiet().await, "reading is no saving");
+    }
+
+    #[tokio::test]
+    async fn only_what_was_loaded_counts_until_something_cannot_be_loaded() {
+        let mut watched = Watched::new("only");
+        let save = |watched: &Watched, name: &str| {
+            std::fs::write(watched.folder.join(name), "-- 2").unwrap();
+        };
+        watched.loaded(&["app.lua", "words.lua"]);
+        save(&watched, "other.lua");
+        assert!(watched.is_quiet().await, "it is no part of the application");
+        for name in ["words.lua", "app.lua"] {
+            save(&watched, name);
+            watched.saved().await;
+        }
+        watched.watch.any();
+        save(&watched, "other.lua");
+        watched.saved().await;
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_slow_save_is_told_when_it_is_done() {
+        use std::io::Write as _;
+
+        let mut watched = Watched::new("slow");
+        let mut file = std::fs::File::create(&watched.main).unwrap();
+        let began = Instant::now();
+        for _ in 0..3 {
+            file.write_all(b"-- part\n").unwrap();
+            // longer than one that is closed has to rest
+            let early = timeout(QUIET * 2, watched.watch.saved()).await;
+            assert!(early.is_err(), "it is not written yet");
+        }
+        drop(file);
+        let closed = Instant::now();
+        watched.saved().await;
+        assert!(closed.elapsed() < Duration::from_millis(500));
+        // one that stays open counts, too
+        let mut file = std::fs::File::create(&watched.main).unwrap();
+        file.write_all(b"-- open\n").unwrap();
+        watched.saved().await;
+        assert!(began.elapsed() < PATIENCE);
+    }
+
+    #[tokio::test]
+    async fn a_save_is_not_lost_when_who_waits_turns_to_something_else() {
+        let mut watched = Watched::new("cancelled");
+        std::fs::write(&watched.main, "-- 2").unwrap();
+        let saved = async { while timeout(QUIET / 8, watched.watch.saved()).await.is_err() {} };
+        timeout(PATIENCE, saved).await.unwrap();
     }
 }

@@ -42,11 +42,13 @@ impl Script {
             Some(folder) if folder.as_os_str().is_empty() => std::path::Path::new("."),
             Some(folder) => folder,
             None => &self.main,
-        })?;
-        if let Some(watch) = &mut self.watch {
-            watch.also(app.files());
+        });
+        match (&mut self.watch, &app) {
+            (Some(watch), Ok(app)) => watch.only(&self.main, app.files()),
+            (Some(watch), Err(_)) => watch.any(),
+            (None, _) => {}
         }
-        Ok(app)
+        app
     }
 
     /// Loads the first version; that it can be is what the command line says.
