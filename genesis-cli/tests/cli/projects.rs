@@ -264,3 +264,30 @@ fn dev_with_a_simulated_switch_places_a_call_on_each_save() {
     running.signal("-INT");
     assert_eq!(running.end().code, 0);
 }
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_is_called_when_a_program_cannot_listen() {
+    let project = Project::new("taken", &server("one"));
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    let port = other.local_addr().unwrap().port().to_string();
+    let running = project.start(&["outbound", "dev", "--sim", "--port", &port]);
+    let line = wait_for(&running, "no simulated call is made");
+    assert!(line.contains("ERROR"), "{line}");
+    assert!(line.ends_with("somebody else listens on the address of the application"));
+    wait_for(&running, "the application ended with exit status: ");
+    assert!(other.accept().is_err(), "it was called");
+    drop(other);
+    // and now it can
+    project.save(&server("two"));
+    wait_for(&running, "two has a call");
+    // one that ends before it listens is not called either
+    project.save("fn main() { println!(\"gone\") }");
+    wait_for(
+        &running,
+        "no simulated call is made: the application has ended",
+    );
+    running.signal("-INT");
+    assert_eq!(running.end().code, 0);
+}

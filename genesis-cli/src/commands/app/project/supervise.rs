@@ -77,10 +77,18 @@ pub(in crate::commands::app) async fn dev(
                                 break;
                             }
                         };
-                        process = next;
+                        let (started, free) = next;
+                        process = started;
                         if let (Some(process), Some(rehearsal)) = (&mut process, &mut rehearsal) {
-                            up(project, process, rehearsal).await;
-                            rehearsal.begin();
+                            let up = match free {
+                                true => up(project, process, rehearsal).await,
+                                // whoever is there would take the call
+                                false => Err("somebody else listens on the address of the application".to_owned()),
+                            };
+                            match up {
+                                Ok(()) => rehearsal.begin(),
+                                Err(why) => tracing::error!("no simulated call is made: {why}"),
+                            }
                         }
                     }
                     Err(error) if first => return Err(cannot(&error, project, json)),
@@ -106,6 +114,9 @@ pub(in crate::commands::app) async fn dev(
         }
     }
     drop(building);
+    if let Some(rehearsal) = &rehearsal {
+        rehearsal.leave().await;
+    }
     if let Some(mut process) = process {
         process.ask_to_end();
         finish(process, leaving, &mut interrupts).await;
@@ -150,62 +161,74 @@ fn start(program: &std::path::Path, project: &Project) -> Result<Process, Failur
 }
 
 /// Has the old process drain, and starts the new one as soon as the address is free: the old one
-/// closes its listener first thing, its calls go on.
+/// closes its listener first thing, its calls go on. Also gives whether it was free.
 async fn replace(
     program: &std::path::Path,
     project: &Project,
     old: Option<Process>,
     leaving: &mut JoinSet<()>,
-) -> Option<Process> {
+) -> (Option<Process>, bool) {
+    let mut patience = Duration::ZERO;
     if let Some(mut old) = old {
         old.ask_to_end();
         leaving.spawn(old.end());
-        if let Some(address) = &project.listens {
+        patience = project.drain;
+    }
+    let free = match &project.listens {
+        Some(address) => {
             let began = Instant::now();
-            until(address, true, project.drain).await;
+            let free = until(address, true, patience).await;
             let took = began.elapsed().as_secs_f64() * 1000.0;
-            tracing::debug!("{address} was free after {took:.1} ms");
+            tracing::debug!("{address}: free after {took:.1} ms: {free}");
+            free
         }
-    }
-    match start(program, project) {
-        Ok(process) => Some(process),
-        Err(failure) => {
-            tracing::error!("{}", failure.text());
-            None
-        }
-    }
+        None => true,
+    };
+    let process = start(program, project);
+    let process = process.map_err(|failure| tracing::error!("{}", failure.text()));
+    (process.ok(), free)
 }
 
-/// Waits until the program can be called, or has ended.
-async fn up(project: &Project, process: &mut Process, rehearsal: &Rehearsal) {
+/// Waits until the program can be called; `Err`: why it cannot.
+async fn up(project: &Project, process: &mut Process, rehearsal: &Rehearsal) -> Result<(), String> {
     let can = async {
         match &project.listens {
-            Some(address) => until(address, false, UP_WITHIN).await,
-            None => rehearsal.connected(UP_WITHIN).await,
+            Some(address) => match until(address, false, UP_WITHIN).await {
+                true => Ok(()),
+                false => Err(format!(
+                    "the application does not listen on {address} (ESL_APP_HOST, ESL_APP_PORT)"
+                )),
+            },
+            None => {
+                rehearsal.connected(UP_WITHIN).await;
+                Ok(())
+            }
         }
     };
     tokio::select! {
-        () = can => {}
         // the loop sees it too
-        _ = process.ended() => {}
+        biased;
+        _ = process.ended() => Err("the application has ended".to_owned()),
+        can = can => can,
     }
 }
 
-/// Waits until nobody (`free`) or somebody listens on this address, for `patience` at most.
-async fn until(address: &str, free: bool, patience: Duration) {
+/// Waits until nobody (`free`) or somebody listens on this address, for `patience` at most; whether it
+/// came to that.
+async fn until(address: &str, free: bool, patience: Duration) -> bool {
     let latest = Instant::now() + patience;
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while is_free(address).await != free {
         if Instant::now() >= latest {
-            tracing::warn!(
-                "{address} is still {}",
-                if free { "taken" } else { "not listened on" }
-            );
-            return;
+            if free {
+                tracing::warn!("{address} is taken");
+            }
+            return false;
         }
         looks.tick().await;
     }
+    true
 }
 
 /// Whether one could listen on this address. Nothing is accepted by asking.
