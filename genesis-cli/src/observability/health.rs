@@ -15,6 +15,7 @@ const FRESH: Duration = Duration::from_secs(30);
 pub(super) struct Health {
     heartbeat: Mutex<Option<Instant>>,
     listens: AtomicBool,
+    drains: AtomicBool,
 }
 
 impl Health {
@@ -30,6 +31,16 @@ impl Health {
     /// From now on until the end calls are taken.
     pub(super) fn listens(&self) {
         self.listens.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on nothing new is taken; what is live is finished.
+    pub(super) fn drains(&self) {
+        self.drains.store(true, Ordering::Relaxed);
+    }
+
+    /// It is good, and takes what is new.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_good() && !self.drains.load(Ordering::Relaxed)
     }
 
     /// A HEARTBEAT came in the last 30 s, or calls are taken.
@@ -67,5 +78,14 @@ mod tests {
         assert!(health.is_good());
         tokio::time::advance(Duration::from_secs(3600)).await;
         assert!(health.is_good());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_drains_is_well_and_not_ready() {
+        let health = Health::default();
+        health.listens();
+        assert!(health.is_good() && health.is_ready());
+        health.drains();
+        assert!(health.is_good() && !health.is_ready());
     }
 }

@@ -167,6 +167,11 @@ impl Observed {
         self.health.listens();
     }
 
+    /// Says that nothing new is taken from now on: the command is not ready any more.
+    pub(crate) fn drains(&self) {
+        self.health.drains();
+    }
+
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let tasks = self.tasks.lock();
         tasks

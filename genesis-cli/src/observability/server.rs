@@ -87,7 +87,7 @@ fn respond(method: &Method, path: &str, state: &State) -> Response<Full<Bytes>> 
         ),
         "/health" if good() => json(StatusCode::OK, r#"{"status":"ok"}"#),
         "/health" => json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unhealthy"}"#),
-        "/ready" if good() => json(StatusCode::OK, r#"{"status":"ready"}"#),
+        "/ready" if state.health.is_ready() => json(StatusCode::OK, r#"{"status":"ready"}"#),
         "/ready" => json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"not ready"}"#),
         _ => {
             let text = "not found; there are /metrics, /health and /ready\n";

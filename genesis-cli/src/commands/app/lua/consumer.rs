@@ -67,6 +67,7 @@ pub(in crate::commands::app) async fn consumer(
             told = told(&mut script.rehearsal) => told.print(output)?,
         }
     }
+    seen.drains();
     tokio::select! {
         _ = running.stop() => {}
         () = interrupts.wait_again() => tracing::warn!("handlers are cut"),
