@@ -5,15 +5,18 @@ use std::cell::OnceCell;
 
 use genesis_proto::event::{EventRef, Route};
 use genesis_proto::{Event, EventFormat};
-use memchr::memmem::{self, Finder};
+use memchr::arch::all::packedpair::HeuristicFrequencyRank;
+use memchr::memmem::{self, Finder, FinderBuilder};
 use memchr::{memchr, memchr_iter};
 
 use crate::vocabulary::values::{Closed, Slot};
 
 /// The variable that holds the Call-ID.
-pub(super) const CALL_ID: &str = "variable_sip_call_id";
+const CALL_ID: &str = "variable_sip_call_id";
 /// What ends the envelope of a frame.
 const BLANK_LINE: &[u8] = b"\n\n";
+/// The first of the headers that the switch begins every event with.
+const NAME: &[u8] = b"Event-Name: ";
 /// The last of the headers that the switch begins every event with.
 const SEQUENCE: &[u8] = b"Event-Sequence: ";
 /// One of those.
@@ -37,9 +40,15 @@ pub(crate) struct Facts<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Lines<'a> {
     all: &'a [u8],
-    /// Where the lines end that the switch begins an event with: its number is the last of them.
     /// Nothing if other lines come before, as in the event of a client.
-    own: Option<usize>,
+    own: Option<Own>,
+}
+
+/// The lines that the switch begins an event with: the number of the event is the last of them.
+#[derive(Clone, Copy, Debug)]
+struct Own {
+    end: usize,
+    sequence: Option<u64>,
 }
 
 /// What the switch says of a channel before anything else of it.
@@ -123,7 +132,7 @@ impl<'a> Facts<'a> {
 
     fn states(&self) -> &States<'a> {
         self.states.get_or_init(|| match self.lines() {
-            Some(lines) => lines.states(),
+            Some(lines) => lines.states(self.uuid.as_deref()),
             None => States::indexed(self.event),
         })
     }
@@ -131,22 +140,18 @@ impl<'a> Facts<'a> {
     /// The number of the event.
     pub(crate) fn sequence(&self) -> Option<u64> {
         match self.lines() {
-            Some(Lines {
-                all,
-                own: Some(end),
-            }) => number_before(&all[..end]),
+            Some(Lines { own: Some(own), .. }) => own.sequence,
             _ => self.find("Event-Sequence")?.parse().ok(),
         }
     }
 
     /// Microseconds since 1970.
     pub(crate) fn timestamp(&self) -> Option<u64> {
-        if let Some(Lines { all, own: Some(end) }) = self.lines()
+        if let Some(Lines { all, own: Some(own) }) = self.lines()
             // the capital T
-            && let Some(at) = line_with(&all[..end], TIMESTAMP, 11)
+            && let Some(at) = line_with(&all[..own.end], TIMESTAMP, 11)
         {
-            let line = &all[at..end];
-            return number_before(&line[..=memchr(b'\n', line)?]);
+            return number(&all[at + TIMESTAMP.len()..]).0;
         }
         self.find("Event-Date-Timestamp")?.parse().ok()
     }
@@ -171,7 +176,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn find(&self, name: &str) -> Option<Cow<'a, str>> {
         match self.lines() {
             Some(lines) => {
-                let line = named(lines.all, name).last()?;
+                let line = last_named(lines.all, name)?;
                 Some(value_of(line, name.len()))
             }
             None => self.get(name),
@@ -203,7 +208,7 @@ impl<'a> Facts<'a> {
 
     fn variable(&self, name: &str) -> Option<Cow<'a, str>> {
         match self.lines() {
-            Some(lines) => Some(value_of(named(lines.after_own(), name).last()?, name.len())),
+            Some(lines) => Some(value_of(last_named(lines.after_own(), name)?, name.len())),
             None => self.get(name),
         }
     }
@@ -224,35 +229,65 @@ impl<'a> Facts<'a> {
 
 impl<'a> Lines<'a> {
     fn of(event: &'a Event, name: &str) -> Option<Self> {
-        let all = document(event)?;
+        let all = document(event, name)?;
         let own = own_headers(all, name.as_bytes());
         Some(Self { all, own })
     }
 
     /// The lines that follow what every event begins with.
     fn after_own(&self) -> &'a [u8] {
-        &self.all[self.own.unwrap_or_default()..]
+        &self.all[self.own.map_or(0, |own| own.end)..]
     }
 
     /// In an event of the switch they come right after its number, the codecs and the caller behind
     /// them. In that of a client they can be anywhere.
-    fn states(&self) -> States<'a> {
+    fn states(&self, uuid: Option<&str>) -> States<'a> {
         let mut states = States::default();
-        let document = self.after_own();
-        let is_own = self.own.is_some();
-        let mut start = 0;
-        let ends = memchr_iter(b'\n', document).map(|at| at + 1);
-        for end in ends.chain([document.len()]) {
-            let line = &document[start..end];
-            start = end;
-            match line.first() {
-                Some(b'C' | b'c' | b'v') if is_own && is_behind(line) => break,
-                Some(b'A' | b'C' | b'H' | b'a' | b'c' | b'h') => states.take_line(line),
-                Some(b'\n' | b'\r') => break,
+        let Some(own) = self.own else {
+            let lines = self.all.split_inclusive(|byte| *byte == b'\n');
+            lines.for_each(|line| states.take_line(line));
+            return states;
+        };
+        let mut start = own.end;
+        while let Some(line) = self.line_at(start) {
+            start += line.len();
+            match line {
+                [b'H', ..] if line.starts_with(b"Hangup-Cause: ") => {
+                    states.cause = Text::Line(line, 12);
+                }
+                [b'C', ..] if line.starts_with(b"Channel-State: ") => {
+                    states.channel_state = Text::Line(line, 13);
+                    // what comes up to its UUID is not asked for
+                    let uuid = uuid.and_then(|uuid| self.end_of(uuid));
+                    start = start.max(uuid.unwrap_or_default());
+                }
+                [b'C', ..] if line.starts_with(b"Call-Direction: ") => {
+                    states.direction = Text::Line(line, 14);
+                    // few lines have a w
+                    let answer = line_with(&self.all[start..], b"Answer-State: ", 3);
+                    start += answer.unwrap_or_default();
+                }
+                [b'A', ..] if line.starts_with(b"Answer-State: ") => {
+                    states.answer_state = Text::Line(line, 12);
+                }
+                [b'C' | b'v', ..] if is_behind(line) => break,
                 _ => {}
             }
         }
         states
+    }
+
+    /// Where the line ends whose value this is.
+    fn end_of(&self, value: &str) -> Option<usize> {
+        let place = (value.as_ptr() as usize).checked_sub(self.all.as_ptr() as usize)?;
+        let end = place.checked_add(value.len())?;
+        (self.all.get(end) == Some(&b'\n')).then_some(end + 1)
+    }
+
+    /// The line that begins there, and what ends it.
+    fn line_at(&self, start: usize) -> Option<&'a [u8]> {
+        let rest = self.all.get(start..).filter(|rest| !rest.is_empty())?;
+        Some(memchr(b'\n', rest).map_or(rest, |end| &rest[..=end]))
     }
 }
 
@@ -273,8 +308,8 @@ impl<'a> States<'a> {
 
     /// Reads a line if it is asked for.
     fn take_line(&mut self, line: &'a [u8]) {
-        let at_colon = |length: &usize| line.get(*length) == Some(&b':');
-        if let Some(length) = [12, 13, 14].into_iter().find(at_colon) {
+        let is_named = |length: usize| line.get(length) == Some(&b':');
+        if let Some(length) = [12, 13, 14].into_iter().find(|length| is_named(*length)) {
             self.put(&line[..length], Text::Line(line, length));
         }
     }
@@ -293,30 +328,40 @@ impl<'a> States<'a> {
     }
 }
 
-/// The headers of a plain event as they came.
-fn document(event: &Event) -> Option<&[u8]> {
+/// The headers of a plain event as they came. `name` is its own.
+fn document<'a>(event: &'a Event, name: &str) -> Option<&'a [u8]> {
     if event.format() != EventFormat::Plain {
         return None;
     }
     let raw: &[u8] = event.raw();
-    let mut ends = memchr_iter(b'\n', raw);
-    let envelope = ends.find(|&at| raw[at..].starts_with(BLANK_LINE))? + BLANK_LINE.len();
+    // the name is a part of it and stands first, as a rule
+    let place = (name.as_ptr() as usize).wrapping_sub(raw.as_ptr() as usize);
+    let begin = place.checked_sub(NAME.len());
+    let before = begin.and_then(|begin| raw.get(begin.checked_sub(BLANK_LINE.len())?..place));
+    let begin = match before.and_then(|before| before.strip_prefix(BLANK_LINE)) {
+        Some(NAME) => begin?,
+        _ => memmem::find(raw, BLANK_LINE)? + BLANK_LINE.len(),
+    };
     let body = event.body().map_or(0, <[u8]>::len);
-    raw.get(envelope..raw.len() - body)
+    raw.get(begin..raw.len() - body)
 }
 
 /// Where the headers end that the switch begins an event with, if it has: the name and its own UUID
 /// come first then, and the number of the event last. What a client sends begins with `Command`, and
 /// an event that was made of another one has the other one's name first.
-fn own_headers(document: &[u8], name: &[u8]) -> Option<usize> {
-    let rest = document.strip_prefix(b"Event-Name: ")?.strip_prefix(name)?;
+fn own_headers(document: &[u8], name: &[u8]) -> Option<Own> {
+    let rest = document.strip_prefix(NAME)?.strip_prefix(name)?;
     if !rest.starts_with(b"\nCore-UUID: ") {
         return None;
     }
     // few lines have a q
     let at = line_with(document, SEQUENCE, 8)?;
-    let end = memchr(b'\n', &document[at..])?;
-    Some(at + end + 1)
+    let (sequence, rest) = number(&document[at + SEQUENCE.len()..]);
+    let end = memchr(b'\n', rest)? + 1;
+    Some(Own {
+        end: document.len() - rest.len() + end,
+        sequence,
+    })
 }
 
 /// Where the first line is that begins so, looked for by the one letter of it that is at `letter`.
@@ -329,23 +374,51 @@ fn line_with(document: &[u8], begin: &[u8], letter: usize) -> Option<usize> {
     })
 }
 
-/// The number that ends the last of these lines.
-fn number_before(lines: &[u8]) -> Option<u64> {
-    let lines = lines.strip_suffix(b"\n").unwrap_or(lines);
-    let lines = lines.strip_suffix(b"\r").unwrap_or(lines);
-    let digits = lines.iter().rev().take_while(|byte| byte.is_ascii_digit());
-    let digits = &lines[lines.len() - digits.count()..];
-    std::str::from_utf8(digits).ok()?.parse().ok()
+/// The number at the beginning, and what follows it.
+fn number(text: &[u8]) -> (Option<u64>, &[u8]) {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(digits);
+    let mut value = (!digits.is_empty()).then_some(0_u64);
+    for digit in digits {
+        let ten = value.and_then(|value| value.checked_mul(10));
+        value = ten.and_then(|value| value.checked_add(u64::from(digit - b'0')));
+    }
+    (value, rest)
 }
 
-/// The lines of this name, spelled as the switch does.
-fn named<'a>(document: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
-    let length = name.len();
-    let found = memmem::find_iter(document, name).filter(move |&at| is_line(document, at, length));
-    found.map(move |at| {
-        let line = &document[at..];
-        memchr(b'\n', line).map_or(line, |end| &line[..end])
-    })
+/// The last line of this name, spelled as the switch does. It is looked for by its rarest letter.
+fn last_named<'a>(document: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let rarity = |(_, byte): &(usize, &u8)| RARITY[usize::from(**byte)];
+    let (letter, byte) = name.as_bytes().iter().enumerate().min_by_key(rarity)?;
+    let found = memchr_iter(*byte, document).filter_map(|at| at.checked_sub(letter));
+    let named = |at: &usize| {
+        is_line(document, *at, name.len()) && document[*at..].starts_with(name.as_bytes())
+    };
+    let line = &document[found.filter(named).last()?..];
+    Some(memchr(b'\n', line).map_or(line, |end| &line[..end]))
+}
+
+/// How rare a letter is in events, 0 being the rarest; digits and marks are not.
+const RARITY: [u8; 256] = {
+    let order = b"QZjzKYJVXxqyGOBkMFUwWPRLHEASgDIpfTNvshmubdcotiCrnlae";
+    let mut rarity = [u8::MAX; 256];
+    let mut at = 0;
+    while at < order.len() {
+        rarity[order[at] as usize] = at as u8;
+        at += 1;
+    }
+    rarity
+};
+
+/// Looks for [`CALL_ID`] by the two rarest letters of it, for the lines around it begin as it does.
+pub(super) fn call_id_finder() -> Finder<'static> {
+    struct Rarity;
+    impl HeuristicFrequencyRank for Rarity {
+        fn rank(&self, byte: u8) -> u8 {
+            RARITY[usize::from(byte)]
+        }
+    }
+    FinderBuilder::new().build_forward_with_ranker(Rarity, CALL_ID)
 }
 
 /// Whether a line begins here, with a name that is so long.
@@ -446,7 +519,7 @@ mod tests {
             assert_eq!(read.lines().unwrap().own.is_some(), begins);
             let indexed = indexed(&event, &route);
             assert_eq!(read.call_id(), indexed.call_id());
-            let finder = Finder::new(CALL_ID);
+            let finder = call_id_finder();
             assert_eq!(read.has_call_id(&finder), indexed.call_id().is_some());
             assert_eq!(read.traceparent(), indexed.traceparent());
             assert_eq!(shown(&read), shown(&indexed), "{headers:?}");

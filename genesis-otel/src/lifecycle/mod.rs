@@ -172,10 +172,11 @@ impl Lifecycle {
         let facts = Facts::new(event, &route);
         self.measure_lag(&facts, now);
         self.take(&facts);
+        self.flush();
     }
 
-    /// Takes an event in that others may have been read with: the clock is looked at once for all
-    /// of them, until [`flush`](Self::flush).
+    /// Takes an event in that others may have been read with: for all of them the clock is looked at
+    /// once, and the recorder is told once, by [`flush`](Self::flush).
     pub(crate) fn on_routed(&mut self, event: &Event, route: &Route<'_>) {
         if !self.is_active() {
             return;
@@ -188,7 +189,7 @@ impl Lifecycle {
     }
 
     fn take(&mut self, facts: &Facts<'_>) {
-        self.last.of(facts, &self.telemetry);
+        (self.last).of(facts, &self.telemetry, self.sight.may_trace());
         self.count_received(facts);
         self.join(facts);
         let Some(mut update) = self.take_in(facts) else {
@@ -210,7 +211,8 @@ impl Lifecycle {
             return Processing::default();
         }
         let route = event.route();
-        self.last.of(&Facts::new(event, &route), &self.telemetry);
+        let facts = Facts::new(event, &route);
+        (self.last).of(&facts, &self.telemetry, self.sight.may_trace());
         self.process_last(event)
     }
 
@@ -226,8 +228,8 @@ impl Lifecycle {
 
     /// The event that was taken in last is handled, and nobody does anything with it.
     pub(crate) fn processed_last(&mut self, event: &Event) {
-        if self.meter.is_some() && self.batch.add(self.last.kind.name) {
-            self.flush();
+        if let Some(meter) = &mut self.meter {
+            meter.processed(self.last.kind.name);
         }
         if let Some(context) = self.context_of_last(event) {
             context.span().end();
@@ -245,7 +247,7 @@ impl Lifecycle {
     /// What was read together is handed out.
     pub(crate) fn flush(&mut self) {
         if let Some(meter) = &mut self.meter {
-            self.batch.end(meter);
+            meter.flush(self.batch.end());
         }
     }
 
@@ -348,19 +350,22 @@ impl Lifecycle {
 }
 
 impl Last {
-    fn of(&mut self, facts: &Facts<'_>, telemetry: &Telemetry) {
+    /// `traced` if there are spans: the rest is for them.
+    fn of(&mut self, facts: &Facts<'_>, telemetry: &Telemetry, traced: bool) {
         let sets = &telemetry.shared().sets;
         self.kind = Kind {
             name: sets.events.slot(&facts.name),
             subclass: sets.subclasses.optional(facts.subclass.as_deref()),
         };
-        self.excluded = telemetry.excludes_event(&facts.name)
-            || (facts.name == "CUSTOM" && telemetry.excludes_event(facts.kind()));
         self.changes = changes(&facts.name);
         self.dropped = false;
         self.uuid.clear();
-        self.uuid
-            .push_str(facts.uuid.as_deref().unwrap_or_default());
+        if traced {
+            self.excluded = telemetry.excludes_event(&facts.name)
+                || (facts.name == "CUSTOM" && telemetry.excludes_event(facts.kind()));
+            let uuid = facts.uuid.as_deref().unwrap_or_default();
+            self.uuid.push_str(uuid);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use memchr::memmem::Finder;
 
-use super::facts::CALL_ID;
+use super::facts::call_id_finder;
 use crate::vocabulary::sources::{self, Source};
 use crate::vocabulary::values::{Closed, Sets, Slot};
 use crate::vocabulary::{Span, spans};
@@ -44,7 +44,7 @@ impl Plans {
             by_subclass: plans(&sets.subclasses),
             custom: sets.events.slot("CUSTOM"),
             channel,
-            call_id: Finder::new(CALL_ID),
+            call_id: call_id_finder(),
         }
     }
 

@@ -108,9 +108,39 @@ impl Meter {
         })
     }
 
-    /// Counts one.
+    /// Counts one. The recorder is told by [`flush`](Self::flush).
     pub(crate) fn count(&mut self, which: fn(&mut Tables) -> &mut Table<Counter>, labels: &[Slot]) {
-        which(&mut self.tables).get(&self.to, labels).increment(1);
+        which(&mut self.tables).add(&self.to, labels);
+    }
+
+    /// An event of this name was handed out and has no handlers. The recorder is told by
+    /// [`flush`](Self::flush).
+    pub(crate) fn processed(&mut self, name: Slot) {
+        self.tables.processing.add(&self.to, &[name]);
+    }
+
+    /// Tells the recorder what was counted, and that an event that was processed took so many
+    /// seconds: once for each name, for a recorder that keeps every value looks at the clock and
+    /// takes memory for each.
+    pub(crate) fn flush(&mut self, seconds: f64) {
+        let tables = &mut self.tables;
+        for counters in [
+            &mut tables.events_received,
+            &mut tables.without_call_id,
+            &mut tables.hangup_causes,
+            &mut tables.q850,
+            &mut tables.bridges,
+            &mut tables.transfers,
+            &mut tables.codecs,
+            &mut tables.applications,
+            &mut tables.digits,
+            &mut tables.routed_by_channel,
+            &mut tables.routed_otherwise,
+        ] {
+            counters.tell(|counter, count| counter.increment(count.into()));
+        }
+        let processing = &mut tables.processing;
+        processing.tell(|histogram, _| histogram.record(seconds));
     }
 
     /// Moves a gauge by `step`.

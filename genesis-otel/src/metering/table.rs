@@ -49,6 +49,10 @@ pub(crate) struct Table<H> {
     /// The same and one more by the number of the only label, if there is no other; 0 if there is no
     /// handle yet.
     of_one_label: Vec<usize>,
+    /// What each handle was not told yet.
+    waiting: Vec<u32>,
+    /// The handles that were not told everything.
+    behind: Vec<usize>,
 }
 
 /// For keys that are numbers of closed sets: nobody can choose them.
@@ -79,6 +83,8 @@ impl<H> Table<H> {
             handles: Vec::new(),
             places: HashMap::default(),
             of_one_label: Vec::new(),
+            waiting: Vec::new(),
+            behind: Vec::new(),
         }
     }
 }
@@ -86,11 +92,34 @@ impl<H> Table<H> {
 impl<H: Handle> Table<H> {
     /// The handle for these label values, in the order of the vocabulary.
     pub(super) fn get(&mut self, to: &Handles, labels: &[Slot]) -> &H {
-        let place = match *labels {
+        let place = self.place(to, labels);
+        &self.handles[place]
+    }
+
+    /// One more for these label values. The handle is told later.
+    pub(super) fn add(&mut self, to: &Handles, labels: &[Slot]) {
+        let place = self.place(to, labels);
+        if self.waiting[place] == 0 {
+            self.behind.push(place);
+        }
+        self.waiting[place] = self.waiting[place].saturating_add(1);
+    }
+
+    /// Tells every handle how many were added.
+    pub(super) fn tell(&mut self, tell: impl Fn(&H, u32)) {
+        for place in self.behind.drain(..) {
+            tell(
+                &self.handles[place],
+                std::mem::take(&mut self.waiting[place]),
+            );
+        }
+    }
+
+    fn place(&mut self, to: &Handles, labels: &[Slot]) -> usize {
+        match *labels {
             [only] => self.find_by_number(to, only),
             _ => self.find(to, labels),
-        };
-        &self.handles[place]
+        }
     }
 
     fn find_by_number(&mut self, to: &Handles, only: Slot) -> usize {
@@ -128,6 +157,7 @@ impl<H: Handle> Table<H> {
         let place = self.handles.len();
         self.handles.push(make(to, self.metric, place == 0, labels));
         self.places.insert(key, place);
+        self.waiting.push(0);
         place
     }
 }

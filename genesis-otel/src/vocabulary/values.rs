@@ -44,6 +44,7 @@ pub fn bool(value: bool) -> &'static str {
 #[derive(Debug)]
 pub(crate) struct Closed {
     sorted: Box<[&'static str]>,
+    marks: Box<[Mark]>,
     /// Numbers by hash, 0 where there is none: every event asks for some six values.
     places: Box<[u16]>,
 }
@@ -76,13 +77,15 @@ impl Closed {
         // at most a quarter is taken, so that most values stand at their own place
         let mut places = vec![0_u16; (sorted.len() * 4).next_power_of_two()];
         for (number, value) in (2..).zip(&sorted) {
-            let mut at = hash(value.as_bytes()) & (places.len() - 1);
+            let mut at = Mark::of(value.as_bytes()).hash() & (places.len() - 1);
             while places[at] != 0 {
                 at = (at + 1) & (places.len() - 1);
             }
             places[at] = number;
         }
+        let marks = sorted.iter().map(|value| Mark::of(value.as_bytes()));
         Self {
+            marks: marks.collect(),
             sorted: sorted.into(),
             places: places.into(),
         }
@@ -100,17 +103,17 @@ impl Closed {
 
     /// The slot of a value that is in the set.
     pub(crate) fn find(&self, value: &[u8]) -> Option<Slot> {
-        let mut at = hash(value);
+        let mark = Mark::of(value);
+        let mut at = mark.hash();
         loop {
             at &= self.places.len() - 1;
             let number = self.places[at];
             // 0 is a free place: the value is none of these
-            let text = self.sorted.get(usize::from(number).checked_sub(2)?)?;
-            if text.as_bytes() == value {
-                return Some(Slot {
-                    number,
-                    text: Some(*text),
-                });
+            let place = usize::from(number).checked_sub(2)?;
+            let text = *self.sorted.get(place)?;
+            if self.marks[place] == mark && (mark.is_all() || text.as_bytes() == value) {
+                let text = Some(text);
+                return Some(Slot { number, text });
             }
             at += 1;
         }
@@ -121,22 +124,46 @@ impl Closed {
     }
 }
 
-/// Of the length, the first bytes and the last: no more is needed to tell words apart, and nobody can
+/// The length, the first bytes and the last: no more is needed to tell words apart, and nobody can
 /// put a word into a closed set.
-fn hash(bytes: &[u8]) -> usize {
-    let word = |bytes: &[u8]| {
-        let known = bytes.first_chunk().map(|chunk| u64::from_le_bytes(*chunk));
-        known.unwrap_or_else(|| {
-            bytes
-                .iter()
-                .fold(0, |word, byte| (word << 8) | u64::from(*byte))
-        })
-    };
-    let last = &bytes[bytes.len().saturating_sub(8)..];
-    let middle = &bytes[bytes.len() / 2..];
-    let mixed = word(bytes) ^ word(last).rotate_left(21) ^ word(middle).rotate_left(42);
-    let mixed = (mixed ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 40) as usize
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    first: u64,
+    last: u64,
+    length: usize,
+}
+
+impl Mark {
+    fn of(bytes: &[u8]) -> Self {
+        let long = bytes.first_chunk().zip(bytes.last_chunk());
+        let short = bytes.first_chunk().zip(bytes.last_chunk());
+        let (first, last) = match (long, short) {
+            (Some((first, last)), _) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            (None, Some((first, last))) => (
+                u32::from_le_bytes(*first).into(),
+                u32::from_le_bytes(*last).into(),
+            ),
+            (None, None) => {
+                let shift = |word: u64, byte: &u8| (word << 8) | u64::from(*byte);
+                (bytes.iter().fold(0, shift), 0)
+            }
+        };
+        Self {
+            first,
+            last,
+            length: bytes.len(),
+        }
+    }
+
+    /// Whether it has every byte.
+    fn is_all(&self) -> bool {
+        self.length <= 16
+    }
+
+    fn hash(&self) -> usize {
+        let mixed = self.first ^ self.last.rotate_left(21) ^ self.length as u64;
+        (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize
+    }
 }
 
 /// Every closed set that an event can reach.
