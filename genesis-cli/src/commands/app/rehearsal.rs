@@ -136,6 +136,13 @@ impl Rehearsal {
         }
     }
 
+    /// The callers hang up: nobody is kept waiting by calls that are none.
+    pub(super) async fn leave(&self) {
+        for uuid in self.live.keys() {
+            self.sim.switch().api("uuid_kill", uuid).await;
+        }
+    }
+
     /// Waits until a client has connected to the switch, for `patience` at most.
     pub(super) async fn connected(&self, patience: Duration) {
         let latest = Instant::now() + patience;

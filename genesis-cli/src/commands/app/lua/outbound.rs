@@ -70,6 +70,9 @@ pub(in crate::commands::app) async fn outbound(
             told = told(&mut script.rehearsal) => told.print(output)?,
         }
     }
+    if let Some(rehearsal) = &script.rehearsal {
+        rehearsal.leave().await;
+    }
     let sessions = drain.sessions();
     if sessions > 0 {
         let patience = script.drain.as_secs_f64();
