@@ -390,11 +390,11 @@ fn number(text: &[u8]) -> (Option<u64>, &[u8]) {
 fn last_named<'a>(document: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let rarity = |(_, byte): &(usize, &u8)| RARITY[usize::from(**byte)];
     let (letter, byte) = name.as_bytes().iter().enumerate().min_by_key(rarity)?;
-    let found = memchr_iter(*byte, document).filter_map(|at| at.checked_sub(letter));
+    let mut found = memchr_iter(*byte, document).filter_map(|at| at.checked_sub(letter));
     let named = |at: &usize| {
         is_line(document, *at, name.len()) && document[*at..].starts_with(name.as_bytes())
     };
-    let line = &document[found.filter(named).last()?..];
+    let line = &document[found.rfind(named)?..];
     Some(memchr(b'\n', line).map_or(line, |end| &line[..end]))
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use genesis_otel::vocabulary::{metrics, sources, spans};
+use genesis_otel::vocabulary::{metrics, sources, spans, values};
 use genesis_proto::Event;
+use genesis_proto::name::{AnswerState, CallDirection, ChannelState, EventName, HangupCause};
+use genesis_tests::Recording;
 use metrics_util::MetricKind;
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
@@ -292,4 +294,61 @@ fn registrations_conferences_and_reinvites_are_read_where_they_are() {
         .flat_map(|span| span.events.iter().map(|event| &*event.name))
         .collect();
     assert!(hung_up.contains("hangup.cause.user_busy"), "{hung_up:?}");
+}
+
+/// What the headers say of an event, as labels.
+fn labels_of(event: &Event) -> BTreeMap<String, String> {
+    let known = |values: &[&str], value: &str| {
+        let value = values.iter().find(|known| **known == value);
+        String::from(*value.unwrap_or(&values::OTHER))
+    };
+    let names: Vec<&str> = EventName::ALL_KNOWN.iter().map(EventName::as_str).collect();
+    let directions: Vec<&str> = (CallDirection::ALL_KNOWN.iter())
+        .map(CallDirection::as_str)
+        .collect();
+    let states: Vec<&str> = (ChannelState::ALL_KNOWN.iter())
+        .map(ChannelState::as_str)
+        .collect();
+    let answers: Vec<&str> = (AnswerState::ALL_KNOWN.iter())
+        .map(AnswerState::as_str)
+        .collect();
+    let causes: Vec<&str> = (HangupCause::ALL_KNOWN.iter())
+        .map(HangupCause::as_str)
+        .collect();
+    let headers = [
+        ("event_name", "Event-Name", names.as_slice()),
+        ("event_subclass", "Event-Subclass", values::SUBCLASSES),
+        ("direction", "Call-Direction", &directions),
+        ("channel_state", "Channel-State", &states),
+        ("answer_state", "Answer-State", &answers),
+        ("hangup_cause", "Hangup-Cause", &causes),
+    ];
+    let headers = headers.into_iter();
+    headers
+        .filter_map(|(label, header, values)| {
+            Some((label.to_owned(), known(values, &event.get(header)?)))
+        })
+        .collect()
+}
+
+#[test]
+fn every_recorded_event_is_counted_by_what_its_headers_say() {
+    let mut counted = 0;
+    for recording in Recording::all_but_bursts() {
+        let events = events(recording.name());
+        // each alone, so that nothing is taken for what it is not
+        for event in &events {
+            let watch = Watch::new();
+            watch.replay(std::slice::from_ref(event));
+            let metrics = watch.metrics();
+            let mut received = metrics
+                .iter()
+                .filter(|series| series.name == "genesis_events_received_total");
+            let one = received.next().unwrap();
+            assert!(received.next().is_none());
+            assert_eq!(one.labels, labels_of(event), "{event:?}");
+            counted += 1;
+        }
+    }
+    assert!(counted > 2_000, "{counted}");
 }
