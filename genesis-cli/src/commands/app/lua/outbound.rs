@@ -73,10 +73,11 @@ pub(in crate::commands::app) async fn outbound(
     if let Some(rehearsal) = &script.rehearsal {
         rehearsal.leave().await;
     }
-    let sessions = drain.sessions();
-    if sessions > 0 {
+    seen.drains();
+    let calls = drain.calls();
+    if calls > 0 {
         let patience = script.drain.as_secs_f64();
-        tracing::info!("takes no more calls; {sessions} may finish within {patience} s");
+        tracing::info!("takes no more calls; {calls} may finish within {patience} s");
     }
     let drained = async {
         drain.start(script.drain, AtDeadline::Resume).await;
@@ -88,7 +89,7 @@ pub(in crate::commands::app) async fn outbound(
             ended.map_err(|error| Failure::failed(format!("the server failed: {error}")))??;
         }
         () = interrupts.wait_again() => {
-            tracing::warn!("{} calls are cut", drain.sessions());
+            tracing::warn!("{} calls are cut", drain.calls());
             serving.abort();
         }
     }
