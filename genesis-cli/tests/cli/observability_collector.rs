@@ -1,6 +1,7 @@
 //! An OTLP collector in this process, over gRPC and over HTTP.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -103,6 +104,7 @@ pub(crate) fn attribute<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a
 #[derive(Debug, Default)]
 struct Shared {
     answers_after: Duration,
+    refuses: AtomicBool,
     received: Mutex<Received>,
     came: Condvar,
 }
@@ -155,6 +157,13 @@ impl Collector {
     /// One that answers this long after it was asked.
     pub(crate) fn start_slow(protocol: Protocol, answers_after: Duration) -> Self {
         Self::start_with(protocol, answers_after, None)
+    }
+
+    /// One that takes nothing and says what it was given as credentials; over gRPC.
+    pub(crate) fn start_refusing() -> Self {
+        let collector = Self::start(Protocol::Grpc);
+        collector.shared.refuses.store(true, Ordering::Relaxed);
+        collector
     }
 
     /// One at `https://`.
@@ -301,12 +310,22 @@ async fn grpc(listener: TcpListener, tls: Option<Pem>, shared: Arc<Shared>) {
         .unwrap();
 }
 
-fn authorization<T>(request: &tonic::Request<T>) -> Vec<String> {
-    let values = request.metadata().get_all("authorization");
-    values
-        .iter()
-        .map(|value| value.to_str().unwrap().to_owned())
-        .collect()
+impl Shared {
+    /// The header `authorization` of a request, all its values.
+    fn admit<T>(&self, request: &tonic::Request<T>) -> Result<Vec<String>, tonic::Status> {
+        let values = request.metadata().get_all("authorization");
+        let values = values
+            .iter()
+            .map(|value| value.to_str().unwrap().to_owned());
+        let values: Vec<String> = values.collect();
+        match self.refuses.load(Ordering::Relaxed) {
+            true => Err(tonic::Status::unauthenticated(format!(
+                "unknown token {}",
+                values.concat().trim_start_matches("Bearer ")
+            ))),
+            false => Ok(values),
+        }
+    }
 }
 
 #[tonic::async_trait]
@@ -315,7 +334,7 @@ impl TraceService for Shared {
         &self,
         request: tonic::Request<ExportTraceServiceRequest>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
-        let authorization = authorization(&request);
+        let authorization = self.admit(&request)?;
         tokio::time::sleep(self.answers_after).await;
         self.spans(request.into_inner(), authorization);
         Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
@@ -328,7 +347,7 @@ impl MetricsService for Shared {
         &self,
         request: tonic::Request<ExportMetricsServiceRequest>,
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
-        let authorization = authorization(&request);
+        let authorization = self.admit(&request)?;
         tokio::time::sleep(self.answers_after).await;
         self.metrics(request.into_inner(), authorization);
         Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))

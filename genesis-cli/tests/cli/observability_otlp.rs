@@ -440,6 +440,25 @@ fn a_collector_that_answers_nonsense_costs_a_warning() {
 }
 
 #[test]
+fn lesson_42_a_collector_that_says_credentials_back_shows_them_to_nobody() {
+    let collector = Collector::start_refusing();
+    for header in [SECRET.to_owned(), format!("Bearer%20{SECRET}")] {
+        let mut demo = genesis(&["demo"]);
+        demo.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+            .env(
+                "OTEL_EXPORTER_OTLP_HEADERS",
+                format!("authorization={header}"),
+            );
+        let done = finish(demo, b"");
+        assert_eq!(done.code, 0, "{done:?}");
+        let lines: Vec<String> = done.stderr.lines().map(str::to_owned).collect();
+        one_warning_per_signal(&lines);
+        assert!(!done.stderr.contains(SECRET), "{done:?}");
+    }
+}
+
+#[test]
 fn a_flush_that_takes_too_long_says_so() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
