@@ -260,7 +260,7 @@ impl Version {
 fn tells(consumer: Consumer, told: Told) -> Consumer {
     let Told { gap, error } = told;
     let consumer = consumer.on_gap(move |missed: Missed| {
-        tracing::warn!(target: "genesis_lua", ?missed, "events were missed");
+        tracing::warn!(target: "genesis_lua", "events were missed: {missed}");
         let call = gap.as_ref().map(|gap| gap.with(told::missed(missed)));
         async move {
             if let Some(call) = call {

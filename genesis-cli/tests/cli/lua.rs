@@ -412,3 +412,21 @@ fn a_consumer_serves_its_metrics_on_8000_unless_told_otherwise() {
     }
     assert_eq!(running.interrupt().code, 0);
 }
+
+#[cfg(unix)]
+#[test]
+fn events_that_were_missed_are_told_in_words() {
+    let sim = Simulator::start(&[]);
+    let folder = Folder::new("lua-missed");
+    fs::write(folder.path().join("app.lua"), ANSWERED).unwrap();
+    let running = start(&folder, &["consumer", "app.lua", "--port", &sim.port], &[]);
+    wait_for(&running, "app handles the events of");
+    let address = format!("127.0.0.1:{}", sim.port);
+    drop(sim);
+    wait_for(&running, "the connection to FreeSWITCH was lost");
+    let _sim = Simulator::start_at(&address, &[]);
+    let line = wait_for(&running, "events were missed");
+    let told = "WARNING  events were missed: the connection was away for ";
+    assert!(line.contains(told) && !line.contains("Gap"), "{line}");
+    assert_eq!(running.interrupt().code, 0);
+}

@@ -32,6 +32,33 @@ pub enum Missed {
     },
 }
 
+/// In words, for a log line.
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gap(gap) => {
+                let Gap {
+                    duration, reason, ..
+                } = gap;
+                write!(f, "the connection was away for {duration:.1?}: {reason}")
+            }
+            Self::Lagged {
+                count,
+                lane: Some(lane),
+            } => write!(
+                f,
+                "{count} events of {lane} were dropped: its queue was full"
+            ),
+            Self::Lagged { count, lane: None } => {
+                write!(
+                    f,
+                    "{count} events were dropped: the consumer could not keep up"
+                )
+            }
+        }
+    }
+}
+
 /// A handler that did not do its work.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -200,5 +227,44 @@ impl Hook<Missed> {
             }
         }
         self.waiting.push_back(Missed::Lagged { count, lane });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use genesis_proto::session::CloseReason;
+
+    use super::*;
+
+    #[test]
+    fn what_was_missed_is_told_in_words() {
+        let gap = Gap {
+            duration: Duration::from_millis(2100),
+            reason: CloseReason::EndOfStream {
+                inside_frame: false,
+            },
+            attempts: 3,
+        };
+        let told = Missed::Gap(gap).to_string();
+        let expected = format!(
+            "the connection was away for 2.1s: {}",
+            CloseReason::EndOfStream {
+                inside_frame: false
+            }
+        );
+        assert_eq!(told, expected);
+        let lane = Some(Lane::Channel("7f4d".into()));
+        assert_eq!(
+            Missed::Lagged { count: 3, lane }.to_string(),
+            "3 events of channel 7f4d were dropped: its queue was full"
+        );
+        assert_eq!(
+            Missed::Lagged {
+                count: 3,
+                lane: None
+            }
+            .to_string(),
+            "3 events were dropped: the consumer could not keep up"
+        );
     }
 }
