@@ -1,6 +1,8 @@
 //! `genesis new`: the project it writes builds and passes its test.
 
 use std::fs;
+#[cfg(unix)]
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -153,6 +155,20 @@ fn logs_as_json(project: &Path) {
         (&line["level"], &line["logger"]),
         (&"INFO".into(), &"my_outbound".into())
     );
+    // what the libraries below say has its fields in the message
+    TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    let line: serde_json::Value = running.find(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        (line["logger"] != "my_outbound" && line["level"] == "WARNING").then_some(line)
+    });
+    assert_eq!(line.as_object().unwrap().len(), 4, "{line}");
+    assert!(
+        line["message"]
+            .as_str()
+            .unwrap()
+            .contains(" peer=127.0.0.1:"),
+        "{line}"
+    );
     assert_eq!(running.interrupt().code, 0);
 }
 
@@ -215,6 +231,7 @@ fn says_why_it_cannot_begin(project: &Path) {
     command.envs([("ESL_APP_PORT", &*port), ("ESL_LOG_JSON", "1")]);
     let done = finish(command, b"");
     let line: serde_json::Value = serde_json::from_str(&done.stderr).unwrap();
+    assert_eq!(line.as_object().unwrap().len(), 4, "{line}");
     assert_eq!(line["level"], "ERROR", "{line}");
     let text = line["message"].as_str().unwrap();
     assert!(text.starts_with("cannot listen on "), "{line}");
