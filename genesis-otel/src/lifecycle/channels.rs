@@ -354,7 +354,9 @@ impl Channels {
 
     /// Forgets a channel by its number. If it has ended, events may still come late.
     fn expire(&mut self, order: u64, changes: &mut Changes) {
-        let Some(uuid) = self.by_age.get(&order).cloned() else {
+        // whatever else is kept: who makes room goes on
+        self.over.remove(&order);
+        let Some(uuid) = self.by_age.remove(&order) else {
             return;
         };
         let held = self.by_uuid.get(&uuid).filter(|channel| channel.ended);
