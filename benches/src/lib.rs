@@ -16,12 +16,14 @@
 //! | [`peers`] | the other libraries |
 //! | [`calls`] | call control against the simulated switch: rings, channels, sessions, balancing, queues |
 //! | [`telemetry`] | what it costs to be observed |
+//! | [`lua`] | applications in Lua, and the command |
 //! | [`measure`] | child processes, CPU time, medians |
 //! | [`table`] | the table |
 
 pub mod calls;
 pub mod commands;
 pub mod corpus;
+pub mod lua;
 pub mod measure;
 pub mod memory;
 pub mod parse;
@@ -41,7 +43,15 @@ use server::Tapes;
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What can be run alone, beside [`calls::SCENARIOS`].
-const SCENARIOS: [&str; 6] = ["parse", "tcp", "commands", "memory", "telemetry", "serve"];
+const SCENARIOS: [&str; 7] = [
+    "parse",
+    "tcp",
+    "commands",
+    "memory",
+    "telemetry",
+    "lua",
+    "serve",
+];
 
 /// Runs one contestant in this process: the arguments of a child process are
 /// `run SCENARIO ...`.
@@ -87,6 +97,7 @@ pub fn run_all(only: Option<&str>) -> Result<(), Failure> {
     let counter = measure::build_counter()?;
     let mut table = table::Table::default();
     let mut telemetry = Vec::new();
+    let mut lua = Vec::new();
     if wanted("parse") {
         parse::report(&counter, &mut table)?;
     }
@@ -102,6 +113,9 @@ pub fn run_all(only: Option<&str>) -> Result<(), Failure> {
         if wanted("telemetry") {
             let events = tapes.events() * tcp::TIMES;
             telemetry = telemetry::report(&counter, address, events)?;
+        }
+        if wanted("lua") {
+            lua = lua::report(address, tapes.part_events())?;
         }
         if only == Some("serve") {
             let (all, part) = (tapes.events(), tapes.part_events());
@@ -119,6 +133,7 @@ pub fn run_all(only: Option<&str>) -> Result<(), Failure> {
     }
     table.print();
     table::print_telemetry(&telemetry);
+    table::print_calls("lua", &lua);
     for scenario in calls::SCENARIOS {
         if wanted(scenario) {
             table::print_calls(scenario, &calls::report(scenario, &counter)?);

@@ -170,9 +170,18 @@ pub fn build_counter() -> Result<PathBuf, Failure> {
 ///
 /// When it does not build.
 pub(crate) fn build(name: &str, more: &[&str]) -> Result<PathBuf, Failure> {
+    build_of("genesis-benches", name, more)
+}
+
+/// As [`build`], a binary of another package.
+///
+/// # Errors
+///
+/// When it does not build.
+pub(crate) fn build_of(package: &str, name: &str, more: &[&str]) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "-p", "genesis-benches", "--bin", name]);
+    build.args(["build", "--quiet", "-p", package, "--bin", name]);
     build.args(more);
     build.current_dir(env!("CARGO_MANIFEST_DIR"));
     if !cfg!(debug_assertions) {

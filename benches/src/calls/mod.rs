@@ -12,7 +12,7 @@ mod queue;
 mod redis;
 mod ring;
 mod sessions;
-mod switch;
+pub(crate) mod switch;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ use crate::table::CallRow;
 pub const SCENARIOS: [&str; 5] = ["ring", "channels", "sessions", "balance", "queue"];
 
 /// How long one run may take. The longest takes 46 s, because the switch allows no more.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Runs one contestant in this process: `SCENARIO CONTESTANT NUMBER …`.
 ///
@@ -70,7 +70,7 @@ pub(crate) fn report(scenario: &str, counter: &Path) -> Result<Vec<CallRow>, Fai
 
 /// CPU time of this thread and of the process, time on the clock, and heap, from its making on.
 /// Start and end must be seen by the same thread.
-struct Stopwatch {
+pub(crate) struct Stopwatch {
     thread: Duration,
     process: ProcessTime,
     wall: Instant,
@@ -79,7 +79,7 @@ struct Stopwatch {
 }
 
 impl Stopwatch {
-    fn start(heap: Heap) -> Self {
+    pub(crate) fn start(heap: Heap) -> Self {
         Self {
             held: heap.live(),
             heap,
@@ -89,18 +89,18 @@ impl Stopwatch {
         }
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.wall.elapsed()
     }
 
     /// Bytes that were allocated since the start and still are.
-    fn held(&self) -> u64 {
+    pub(crate) fn held(&self) -> u64 {
         let held = self.heap.live() - self.held;
         u64::try_from(held).unwrap_or(0)
     }
 
     /// What it took for so many.
-    fn finish(&self, number: u64, held: u64, marks: [Duration; 2]) -> Sample {
+    pub(crate) fn finish(&self, number: u64, held: u64, marks: [Duration; 2]) -> Sample {
         let thread = ThreadTime::now().as_duration().saturating_sub(self.thread);
         Sample {
             cpu: thread,
@@ -217,7 +217,7 @@ fn row(case: &Case, sample: &Sample, time: String) -> CallRow {
 }
 
 /// Runs one contestant, unless it takes longer than anything here should.
-fn bounded<T: Send + 'static>(
+pub(crate) fn bounded<T: Send + 'static>(
     future: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
     crate::block_on(in_time(future))
@@ -229,7 +229,7 @@ async fn in_time<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<
 }
 
 /// `1.23 s`, or in smaller units.
-fn shown(time: Duration) -> String {
+pub(crate) fn shown(time: Duration) -> String {
     let micros = time.as_nanos() as f64 / 1e3;
     match micros {
         micros if micros < 1e3 => format!("{micros:.0} µs"),

@@ -12,14 +12,14 @@ use crate::Failure;
 
 /// A simulated switch that runs until the process ends.
 #[derive(Clone)]
-pub(super) struct SwitchThread {
+pub(crate) struct SwitchThread {
     sim: Arc<Sim>,
     runtime: Handle,
 }
 
 impl SwitchThread {
     /// Starts a switch.
-    pub(super) fn start(builder: SimBuilder) -> Result<Self, Failure> {
+    pub(crate) fn start(builder: SimBuilder) -> Result<Self, Failure> {
         let (started, starting) = mpsc::channel();
         thread::spawn(move || {
             let _ = started.send(run(builder, &started));
@@ -29,7 +29,7 @@ impl SwitchThread {
 
     /// A switch with the sessions per second and the pace of `bgapi` that FreeSWITCH has as it is
     /// installed, or without these limits.
-    pub(super) fn builder(limits: Limits) -> SimBuilder {
+    pub(crate) fn builder(limits: Limits) -> SimBuilder {
         let builder = Sim::builder().switch(|options| options.heartbeat = None);
         let unlimited = limits != Limits::Installed;
         let builder = builder.switch(|options| {
@@ -48,32 +48,32 @@ impl SwitchThread {
     }
 
     /// Connects a client in memory.
-    pub(super) fn connect(&self) -> DuplexStream {
+    pub(crate) fn connect(&self) -> DuplexStream {
         // the switch's half of the connection is served by its own thread
         let _entered = self.runtime.enter();
         self.sim.connect()
     }
 
     /// What connects to this address arrives here.
-    pub(super) fn listen(&self, address: &str) -> PipeListener {
+    pub(crate) fn listen(&self, address: &str) -> PipeListener {
         self.sim.listen_in_memory(address)
     }
 
     /// Runs `work` on the switch's thread.
-    pub(super) fn run(&self, work: impl FnOnce(&Sim) + Send + 'static) {
+    pub(crate) fn run(&self, work: impl FnOnce(&Sim) + Send + 'static) {
         let sim = self.sim.clone();
         self.runtime.spawn(async move { work(&sim) });
     }
 
     /// How many channels are up. One that has hung up may still be there for a moment.
-    pub(super) fn channels(&self) -> usize {
+    pub(crate) fn channels(&self) -> usize {
         self.sim.switch().channels().len()
     }
 }
 
 /// Which limits a switch has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Limits {
+pub(crate) enum Limits {
     /// None.
     None,
     /// A `bgapi` takes a millisecond, as in FreeSWITCH; sessions are not limited.
