@@ -291,8 +291,9 @@ impl Reader {
     #[inline]
     pub fn event(&mut self, _: &Event, _: Routed) {}
 
-    /// What was read together is handed out, and something else may run now: what was put off until
-    /// then is measured.
+    /// What was read together is handed out, and something else may run now: what was counted is told
+    /// to the recorder, and how long the events took on average that no consumer handles, once for each
+    /// name.
     #[inline]
     pub fn flush(&mut self) {}
 }

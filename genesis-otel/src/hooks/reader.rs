@@ -153,8 +153,9 @@ impl Reader {
         }
     }
 
-    /// What was read together is handed out, and something else may run now: what was put off until
-    /// then is measured.
+    /// What was read together is handed out, and something else may run now: what was counted is told
+    /// to the recorder, and how long the events took on average that no consumer handles, once for each
+    /// name.
     pub fn flush(&mut self) {
         if let Some(lifecycle) = &mut self.lifecycle {
             lifecycle.flush();

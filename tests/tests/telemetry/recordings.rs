@@ -11,7 +11,7 @@ use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::contract::{contract, entries, list, text};
-use crate::{RECORDINGS, Series, Watch, attribute, events, level, named, total};
+use crate::{RECORDINGS, Series, Watch, attribute, events, level, named, readable_events, total};
 
 /// The metrics that events feed.
 const FROM_EVENTS: [&str; 13] = [
@@ -335,7 +335,7 @@ fn labels_of(event: &Event) -> BTreeMap<String, String> {
 fn every_recorded_event_is_counted_by_what_its_headers_say() {
     let mut counted = 0;
     for recording in Recording::all_but_bursts() {
-        let events = events(recording.name());
+        let events = readable_events(&recording);
         // each alone, so that nothing is taken for what it is not
         for event in &events {
             let watch = Watch::new();
