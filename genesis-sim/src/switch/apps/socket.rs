@@ -12,7 +12,7 @@ use crate::switch::wait::{Stop, Wait};
 /// `socket host:port[|host:port…] [async] [full]` (mod_event_socket.c, `socket_function`).
 ///
 /// Async: the channel is parked and the connection is served beside it; when the client goes
-/// away the call is hung up, unless it sent `resume` or set `socket_resume`. Sync: the channel
+/// away the call is hung up, unless it sent `resume` or set `socket_resume`, or transferred it. Sync: the channel
 /// does what the client says, one after the other, and goes on with its dialplan at the end.
 pub(super) async fn socket(session: &Session, arg: &str) -> After {
     let mut words = arg.split_whitespace();
@@ -33,7 +33,8 @@ pub(super) async fn socket(session: &Session, arg: &str) -> After {
     }
     let over = || ended.has_changed().is_err() || ended.borrow().is_some();
     park_while(session, Wait::new(None).until(&over)).await;
-    let end = if over() {
+    // a channel that was transferred goes there, though the client has gone by now
+    let end = if over() && !session.interrupted() {
         Some(ended.borrow().unwrap_or_default())
     } else {
         None

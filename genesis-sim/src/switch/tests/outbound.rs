@@ -95,6 +95,22 @@ async fn resume_lets_the_dialplan_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_was_transferred_goes_there_though_the_client_goes_in_the_same_moment() {
+    let (switch, mut feed, connector) = called("socket 127.0.0.1:8084 async full").await;
+    connector.take().1.send(OutboundEnd::default()).unwrap();
+    // the channel sees both at once
+    let said = switch.api("uuid_transfer", "a park inline").await;
+    assert!(said.starts_with("+OK"), "{said}");
+    run(1).await;
+    assert!(switch.has_channel("a"));
+    let story = tail(&mut feed, "CHANNEL_EXECUTE_COMPLETE socket");
+    assert!(
+        story.contains(&"CHANNEL_EXECUTE park".to_owned()),
+        "{story:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_connection_goes_on_with_the_next_address_or_action() {
     let (_switch, _feed, connector) = called("socket refuse:1|127.0.0.1:2 async").await;
     assert_eq!(connector.take().0.address, "127.0.0.1:2");
