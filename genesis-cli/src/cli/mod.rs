@@ -29,7 +29,7 @@ Environment, besides what `genesis COMMAND --help` names:
   OTEL_EXPORTER_OTLP_ENDPOINT  a collector that is to get spans and metrics, as in
                                http://localhost:4318; and the other OTEL_ variables, as
                                OpenTelemetry has them
-  GENESIS_TRACE_ESL_LIFECYCLE, GENESIS_TRACE_CUSTOM_SUBCLASSES,
+  GENESIS_TRACE_ESL_LIFECYCLE, GENESIS_TRACE_CUSTOM_SUBCLASSES, GENESIS_TRACE_CHANNELS,
   GENESIS_EXCLUDED_EVENTS, GENESIS_EXCLUDED_COMMANDS
                                what becomes a span; genesis-otel/ENVIRONMENT.md of the source,
                                which is also in the documentation of genesis_otel::init, says

@@ -262,6 +262,7 @@ fn help_names_the_environment_and_never_shows_a_password() {
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "GENESIS_TRACE_ESL_LIFECYCLE",
         "GENESIS_TRACE_CUSTOM_SUBCLASSES",
+        "GENESIS_TRACE_CHANNELS",
         "GENESIS_EXCLUDED_EVENTS",
         "GENESIS_EXCLUDED_COMMANDS",
         "genesis-otel/ENVIRONMENT.md",
