@@ -271,6 +271,8 @@ impl<'a> Lines<'a> {
                     states.answer_state = Text::Line(line, 12);
                 }
                 [b'C' | b'v', ..] if is_behind(line) => break,
+                // as events about presence have them
+                [b'a' | b'c' | b'h', ..] => states.take_line(line),
                 _ => {}
             }
         }
