@@ -12,8 +12,9 @@ use crate::switch::wait::{Stop, Wait};
 /// `socket host:port[|host:port…] [async] [full]` (mod_event_socket.c, `socket_function`).
 ///
 /// Async: the channel is parked and the connection is served beside it; when the client goes
-/// away the call is hung up, unless it sent `resume` or set `socket_resume`, or transferred it. Sync: the channel
-/// does what the client says, one after the other, and goes on with its dialplan at the end.
+/// away the call is hung up, unless it sent `resume`, set `socket_resume` or transferred it. Sync:
+/// the channel does what the client says, one after the other, and goes on with its dialplan at the
+/// end.
 pub(super) async fn socket(session: &Session, arg: &str) -> After {
     let mut words = arg.split_whitespace();
     let addresses = words.next().unwrap_or_default().to_owned();
