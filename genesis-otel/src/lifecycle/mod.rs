@@ -189,6 +189,10 @@ impl Lifecycle {
     }
 
     fn take(&mut self, facts: &Facts<'_>) {
+        if self.is_of_no_use(facts) {
+            self.last.dropped = true;
+            return;
+        }
         (self.last).of(facts, &self.telemetry, self.sight.may_trace());
         self.count_received(facts);
         self.join(facts);
@@ -202,6 +206,16 @@ impl Lifecycle {
         }
         self.trace(facts, known);
         self.apply(update.changes);
+    }
+
+    /// Whether nothing comes of an event: nobody counts, and the trace of its channel is not sampled.
+    fn is_of_no_use(&self, facts: &Facts<'_>) -> bool {
+        let joined = self.switch.as_ref().filter(|_| !self.look_again);
+        self.meter.is_none()
+            && joined.is_some_and(|joined| {
+                let dropped = self.settled.of(facts, changes(&facts.name), &joined.switch);
+                dropped == Some(true)
+            })
     }
 
     /// The span `process_event` for an event that is about to be handled, and the time that takes.

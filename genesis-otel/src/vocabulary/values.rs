@@ -43,8 +43,7 @@ pub fn bool(value: bool) -> &'static str {
 /// A closed set with numbers: a value is a small integer, so that handles are found fast.
 #[derive(Debug)]
 pub(crate) struct Closed {
-    sorted: Box<[&'static str]>,
-    marks: Box<[Mark]>,
+    sorted: Box<[(Mark, &'static str)]>,
     /// Numbers by hash, 0 where there is none: every event asks for some six values.
     places: Box<[u16]>,
 }
@@ -83,10 +82,11 @@ impl Closed {
             }
             places[at] = number;
         }
-        let marks = sorted.iter().map(|value| Mark::of(value.as_bytes()));
+        let marked = sorted
+            .iter()
+            .map(|value| (Mark::of(value.as_bytes()), *value));
         Self {
-            marks: marks.collect(),
-            sorted: sorted.into(),
+            sorted: marked.collect(),
             places: places.into(),
         }
     }
@@ -110,8 +110,8 @@ impl Closed {
             let number = self.places[at];
             // 0 is a free place: the value is none of these
             let place = usize::from(number).checked_sub(2)?;
-            let text = *self.sorted.get(place)?;
-            if self.marks[place] == mark && (mark.is_all() || text.as_bytes() == value) {
+            let (known, text) = *self.sorted.get(place)?;
+            if known == mark && (mark.is_all() || text.as_bytes() == value) {
                 let text = Some(text);
                 return Some(Slot { number, text });
             }

@@ -1,5 +1,6 @@
 //! Recorded traffic, replayed: every span and every metric that events make.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use genesis_otel::vocabulary::{metrics, sources, spans, values};
@@ -326,7 +327,10 @@ fn labels_of(event: &Event) -> BTreeMap<String, String> {
     let headers = headers.into_iter();
     headers
         .filter_map(|(label, header, values)| {
-            Some((label.to_owned(), known(values, &event.get(header)?)))
+            // every event has a name, were it none
+            let always = (label == "event_name").then(Cow::default);
+            let value = event.get(header).or(always)?;
+            Some((label.to_owned(), known(values, &value)))
         })
         .collect()
 }
