@@ -112,3 +112,39 @@ fn what_they_are_is_seen_without_a_switch() {
         assert_eq!(App::load(example(name)).unwrap().kind(), kind, "{name}");
     }
 }
+
+/// The Lua of the README, in the order in which it stands there.
+fn of_readme() -> Vec<String> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(readme).unwrap();
+    let blocks = text.split("```lua\n").skip(1);
+    let blocks = blocks.map(|block| block.split_once("```").unwrap().0.to_owned());
+    blocks.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_code_of_the_readme_runs() {
+    let [menu, caught] = of_readme().try_into().unwrap();
+    let stage = Stage::new(&menu).await;
+    let (uuid, task) = stage.call().await;
+    let header = "Application";
+    stage
+        .event("CHANNEL_EXECUTE", header, "play_and_get_digits")
+        .await;
+    stage.api("uuid_recv_dtmf", &format!("{uuid} 1")).await;
+    stage.event("CHANNEL_EXECUTE", header, "park").await;
+    soon(task).await.unwrap();
+    assert_eq!(stage.runtime.stats().failed, 0, "{:#?}", stage.lines());
+
+    let caught = caught.replace("user/1000", "sim/busy");
+    let stage = Stage::new(&format!(
+        "genesis.outbound(function(session)
+          local channel = session.channel
+          channel:answer()
+          {caught}
+        end)"
+    ))
+    .await;
+    stage.passes().await;
+    stage.line("it was USER_BUSY").await;
+}
