@@ -65,6 +65,34 @@ fn each_event_is_processed_once_whoever_takes_it() {
 }
 
 #[test]
+fn what_was_read_together_is_told_the_recorder_together() {
+    let watch = Watch::new();
+    let mut reader = watch.connection().reader();
+    reader.link_up();
+    for _ in 0..3 {
+        reader.event(&answered("a"), BY_CHANNEL);
+    }
+    let hits = ("genesis_channel_routing_hits_total", "event_name");
+    let took = ("genesis_event_processing_duration_seconds", "event.name");
+    let of = |(name, label): (&str, &str), metrics: &[Series]| {
+        value(metrics, name, &[(label, "CHANNEL_ANSWER")])
+    };
+    let before = watch.metrics();
+    assert_eq!((of(hits, &before), of(took, &before)), (0.0, 0.0));
+    reader.flush();
+    // every event is counted, and one value says how long they took on average
+    let after = watch.metrics();
+    assert_eq!((of(hits, &after), of(took, &after)), (3.0, 1.0));
+    reader.flush();
+    let again = watch.metrics();
+    assert_eq!((of(hits, &again), of(took, &again)), (0.0, 0.0));
+    // nothing is left behind with the link
+    reader.event(&answered("a"), BY_CHANNEL);
+    reader.link_lost();
+    assert_eq!(of(hits, &watch.metrics()), 1.0);
+}
+
+#[test]
 fn an_event_that_is_not_told_before_is_taken_in_after() {
     let watch = Watch::new();
     let connection = watch.connection();
