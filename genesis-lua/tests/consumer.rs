@@ -210,7 +210,7 @@ async fn events_that_flow_while_versions_change_are_handled_once_each() {
             for _ in 0..20 {
                 let mut event = Event::builder(EventName::Custom);
                 event.push("Event-Subclass", "my::news").unwrap();
-                event.push("Number", &number.to_string()).unwrap();
+                event.push("Number", number.to_string()).unwrap();
                 sim.switch().fire(event);
                 number += 1;
             }

@@ -1,5 +1,7 @@
 //! The examples, as they are, against the simulated switch.
 
+#![allow(clippy::unwrap_used, reason = "a helper that cannot go on fails")]
+
 mod support;
 
 use std::path::{Path, PathBuf};
