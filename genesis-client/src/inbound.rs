@@ -319,4 +319,12 @@ mod tests {
         assert!(theirs.nodelay().unwrap());
         assert!(!socket2::SockRef::from(&theirs).keepalive().unwrap());
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_no_freeswitch_and_says_nothing_is_told_at_the_deadline() {
+        let (near, _far) = tokio::io::duplex(64);
+        let connected = Inbound::builder().password("x").connect_over(near).await;
+        let expected = "the peer did not finish the handshake within 10s; is it a FreeSWITCH?";
+        assert_eq!(connected.unwrap_err().to_string(), expected);
+    }
 }
