@@ -158,3 +158,32 @@ fn of_a_folder_only_what_is_required_must_be_right() {
     wait_for(&running, "is hung up: NORMAL_CLEARING");
     assert_eq!(running.interrupt().code, 0);
 }
+
+#[test]
+fn a_module_that_was_named_and_could_not_be_loaded_is_mended() {
+    let folder = Folder::new("lua-mended");
+    let save = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    fs::create_dir(folder.path().join("lib")).unwrap();
+    save("app.lua", &NUMBERED.replace('N', "one"));
+    let running = dev(&folder, &["--sim"]);
+    goes_live(&running, "one");
+    let next = |module: &str, version: &str| {
+        format!(
+            "require('lib.{module}')\n{}",
+            NUMBERED.replace('N', version)
+        )
+    };
+    // nothing in that folder was loaded before
+    save("lib/broken.lua", "return { oops");
+    save("app.lua", &next("broken", "two"));
+    let line = wait_for(&running, "the version before it goes on");
+    assert!(line.contains("lib/broken.lua:1: "), "{line}");
+    save("lib/broken.lua", "return {}");
+    goes_live(&running, "two");
+    save("app.lua", &next("late", "three"));
+    let line = wait_for(&running, "the version before it goes on");
+    assert!(line.contains("there was no module 'lib.late'"), "{line}");
+    save("lib/late.lua", "return {}");
+    goes_live(&running, "three");
+    assert_eq!(running.interrupt().code, 0);
+}

@@ -176,7 +176,30 @@ impl Watch {
             return;
         }
         let mut files: HashSet<PathBuf> = loaded.into_iter().map(Path::to_owned).collect();
-        for folder in files.iter().filter_map(|file| file.parent()) {
+        self.beside(&files);
+        // it may be a link, which can come to lead elsewhere
+        files.extend(main.file_name().map(|name| self.root.join(name)));
+        lock(&self.seen).files = Some(files);
+    }
+
+    /// What could not be loaded, and why: any file of the folders counts until it can be, also of those
+    /// that the text names.
+    pub(super) fn any(&mut self, why: &str) {
+        lock(&self.seen).files = None;
+        let root = self.root.display().to_string();
+        let names = why.match_indices(&root).filter_map(|(at, _)| {
+            let end = why[at..].find(".lua")? + ".lua".len();
+            Some(PathBuf::from(&why[at..at + end]))
+        });
+        self.beside(names.collect::<Vec<_>>().iter());
+    }
+
+    /// Watches the folders of these files too.
+    fn beside<'a>(&mut self, files: impl IntoIterator<Item = &'a PathBuf>) {
+        if self.reach != Reach::Folder {
+            return;
+        }
+        for folder in files.into_iter().filter_map(|file| file.parent()) {
             if folder != self.root
                 && !self.others.iter().any(|other| other == folder)
                 && self.others.len() < OTHERS
@@ -184,17 +207,9 @@ impl Watch {
                 self.others.push(folder.to_owned());
             }
         }
-        // it may be a link, which can come to lead elsewhere
-        files.extend(main.file_name().map(|name| self.root.join(name)));
-        lock(&self.seen).files = Some(files);
         if let Err(error) = self.look() {
             tracing::warn!("not all files are watched: {error}");
         }
-    }
-
-    /// What could not be loaded may need any file: all of the folders count.
-    pub(super) fn any(&mut self) {
-        lock(&self.seen).files = None;
     }
 
     /// Waits until files were saved: there was a change, and then a moment without one. Half a second
@@ -387,7 +402,7 @@ mod tests {
             save(&watched, name);
             watched.saved().await;
         }
-        watched.watch.any();
+        watched.watch.any("no module");
         save(&watched, "other.lua");
         watched.saved().await;
     }

@@ -45,7 +45,7 @@ impl Script {
         });
         match (&mut self.watch, &app) {
             (Some(watch), Ok(app)) => watch.only(&self.main, app.files()),
-            (Some(watch), Err(_)) => watch.any(),
+            (Some(watch), Err(error)) => watch.any(&error.to_string()),
             (None, _) => {}
         }
         app
