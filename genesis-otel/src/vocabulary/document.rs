@@ -24,6 +24,11 @@ const CALLS_ACTIVE: &str = "\n\
     is refused, which a warning in the log tells, the channels from before count again with their\n\
     next event.\n";
 
+const EVENT_PROCESSING: &str = "\n\
+    `genesis_event_processing_duration_seconds` has one value for each event that a consumer has \
+    handled. Events that no consumer\nhandles are told together: one value, their mean, for each \
+    name and read from the socket. What counts events is\n`genesis_events_received_total`.\n";
+
 /// `SIGNALS.md`: every span and every metric, and where their attributes come from.
 #[must_use]
 pub fn signals_document() -> String {
@@ -82,6 +87,7 @@ pub fn signals_document() -> String {
         write_metric(&mut out, metric);
     }
     out.push_str(CALLS_ACTIVE);
+    out.push_str(EVENT_PROCESSING);
     out.push_str(
         "\nA label takes one of a closed set of values, else `other`. One `Telemetry` makes fewer \
          than 2,000 series,\nwhatever arrives. Labels in *italics* are there when the event or the \
