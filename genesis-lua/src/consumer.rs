@@ -23,6 +23,7 @@ use crate::error::{Error, ErrorKind, Result, handler_error};
 use crate::io;
 use crate::runtime::{Inner, Runtime, add};
 use crate::state::{Role, Setup};
+use crate::workers::Label;
 use serve::{Hop, serve};
 
 /// What a handler is for, as the file registered it.
@@ -203,9 +204,13 @@ impl Version {
             client: Some(client.clone()),
             threads: 256,
         };
+        let label = Label {
+            app: app.name().to_owned(),
+            unique_id: None,
+        };
         let spawned = runtime
             .workers
-            .spawn(move || Box::pin(serve(setup, queue, answers, ready)));
+            .spawn(label, move || Box::pin(serve(setup, queue, answers, ready)));
         let operations = Operations(tokio::spawn(async move {
             tokio::join!(driver.run(), answers::deliver(answered));
         }));

@@ -19,12 +19,15 @@ use crate::state::Limits;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Threads that Lua runs on. Default: as many as the machine has cores, at least 2.
+    /// Threads that Lua runs on. Default: as many as the machine has cores, at least 2. Each has a
+    /// stack of 16 MiB, of which only what is used takes memory.
     pub threads: usize,
     /// Bytes of Lua values per state; default 16 MiB. What goes beyond is an error of the script
     /// (`not enough memory`).
     pub memory: usize,
-    /// How long a script may compute without pausing; default 1 s. Then it is stopped.
+    /// How long a script may compute without pausing; default 1 s. Then it is stopped. A thread that
+    /// is at a script for more than twice as long gets no new calls; see
+    /// [`Runtime::stuck_threads`](crate::Runtime::stuck_threads).
     pub computing: Duration,
     /// The cause that a call is hung up with when its script fails; default
     /// NORMAL_TEMPORARY_FAILURE. `None`: the connection is only closed, which hangs an `async` call

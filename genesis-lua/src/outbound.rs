@@ -16,6 +16,7 @@ use crate::io;
 use crate::modlua;
 use crate::runtime::{Inner, Runtime, add};
 use crate::state::{Role, Setup, State, Trouble};
+use crate::workers::Label;
 
 /// How long handlers of the hangup may take when the script has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -129,7 +130,11 @@ async fn run(runtime: &Arc<Inner>, app: &App, session: Arc<Session>, channel: Ch
         threads: 2,
     };
     let (kind, watched) = (app.kind(), session.clone());
-    let spawned = runtime.workers.spawn(move || {
+    let label = Label {
+        app: app.name().to_owned(),
+        unique_id: Some(session.uuid().to_owned()),
+    };
+    let spawned = runtime.workers.spawn(label, move || {
         Box::pin(async move {
             let script = script(setup, kind, session, channel);
             let result = tokio::select! {
@@ -141,7 +146,12 @@ async fn run(runtime: &Arc<Inner>, app: &App, session: Arc<Session>, channel: Ch
             let _ = ended.send(result);
         })
     });
-    let gone = || Ended::failed("the thread of the script has ended");
+    let gone = || match runtime.workers.all_stuck() {
+        true => {
+            Ended::failed("no thread is left for the script: all are at scripts that do not end")
+        }
+        false => Ended::failed("the thread of the script has ended"),
+    };
     if !spawned {
         return gone();
     }

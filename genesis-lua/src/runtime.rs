@@ -87,7 +87,8 @@ impl Runtime {
     ///
     /// When the system gives no more threads.
     pub fn new(options: Options, io: Handle) -> Result<Self> {
-        let workers = Workers::start(options.threads, &io).map_err(|error| {
+        let patience = options.computing.saturating_mul(2);
+        let workers = Workers::start(options.threads, patience, &io).map_err(|error| {
             let text = format!("a thread for Lua cannot be started: {error}");
             Error::new(ErrorKind::Runtime, text).with_source(error)
         })?;
@@ -102,6 +103,14 @@ impl Runtime {
     /// Its options.
     pub fn options(&self) -> &Options {
         &self.0.options
+    }
+
+    /// How many threads do not come back from a script: they have been at it for more than twice
+    /// [`Options::computing`]. Each gets no new states; others take its place, up to as many again as
+    /// [`Options::threads`]. Not 0 means that the process should be restarted; the log tells the
+    /// application and the call.
+    pub fn stuck_threads(&self) -> usize {
+        self.0.workers.stuck()
     }
 
     /// Counters.

@@ -1,116 +1,139 @@
 //! The threads that Lua runs on.
 
+mod watch;
+mod worker;
+
 use std::fmt;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use genesis_client::observe::carrier;
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::mpsc;
-use tokio::task::LocalSet;
+use tokio::runtime::Handle;
 
 use crate::io::Local;
+use watch::Watch;
+use worker::{Job, Running, Worker};
 
-/// Something to do on a worker's thread.
-type Job = Box<dyn FnOnce() + Send>;
+/// What a thread of Lua has for its stack. Functions in C and Rust that call each other through Lua
+/// are nested at most 200 deep, which Lua sees to; the deepest of them take some 20 KB a level when
+/// they are not optimized. Only what is touched takes memory.
+pub(crate) const STACK: usize = 16 << 20;
 
 /// A pool of threads with one task queue each. A state lives on one of them from its first
 /// instruction to its last. When the pool is dropped, what runs on it is dropped too.
+///
+/// A thread that does not come back from a script is stuck: it gets no new states, what waits for it
+/// goes to the others, and another thread takes its place, up to as many again as there were.
 pub(crate) struct Workers {
-    workers: Vec<Worker>,
+    pool: Arc<Pool>,
+    _watch: Watch,
 }
 
-struct Worker {
-    jobs: mpsc::UnboundedSender<Job>,
-    states: Arc<AtomicUsize>,
+/// What the watch shares with the pool.
+struct Pool {
+    workers: Mutex<Vec<Worker>>,
+    threads: usize,
+    io: Handle,
 }
 
-/// A state's place on a worker; given up when dropped.
-#[derive(Debug)]
-pub(crate) struct Place {
-    states: Arc<AtomicUsize>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.states.fetch_sub(1, Ordering::Relaxed);
-    }
+/// Who a state is for, as the log tells it.
+#[derive(Clone, Debug)]
+pub(crate) struct Label {
+    pub(crate) app: String,
+    pub(crate) unique_id: Option<String>,
 }
 
 impl Workers {
     /// Starts `threads` threads. What scripts' objects start when they are dropped (the hanging up of
-    /// a call that nobody wants any more, the giving back of a slot) runs on `io`.
-    pub(crate) fn start(threads: usize, io: &Handle) -> io::Result<Self> {
-        let workers = (0..threads.max(1)).map(|number| Worker::start(number, io.clone()));
-        let workers = workers.collect::<io::Result<_>>()?;
-        Ok(Self { workers })
+    /// a call that nobody wants any more, the giving back of a slot) runs on `io`. `patience`: how long
+    /// a thread may be at one piece of a script.
+    pub(crate) fn start(threads: usize, patience: Duration, io: &Handle) -> io::Result<Self> {
+        let threads = threads.max(1);
+        let watch = Watch::new();
+        let workers = (0..threads).map(|number| Worker::start(number, io.clone(), watch.bell()));
+        let pool = Arc::new(Pool {
+            workers: Mutex::new(workers.collect::<io::Result<_>>()?),
+            threads,
+            io: io.clone(),
+        });
+        let watch = watch.start(&pool, patience)?;
+        Ok(Self {
+            pool,
+            _watch: watch,
+        })
     }
 
     pub(crate) fn threads(&self) -> usize {
-        self.workers.len()
+        self.pool.threads
     }
 
     /// How many states there are.
     pub(crate) fn states(&self) -> usize {
-        let states = self.workers.iter();
-        states
-            .map(|worker| worker.states.load(Ordering::Relaxed))
-            .sum()
+        let workers = self.pool.workers();
+        workers.iter().map(Worker::states).sum()
+    }
+
+    /// How many threads do not come back from a script.
+    pub(crate) fn stuck(&self) -> usize {
+        let workers = self.pool.workers();
+        workers.iter().filter(|worker| worker.is_stuck()).count()
+    }
+
+    pub(crate) fn all_stuck(&self) -> bool {
+        self.pool.workers().iter().all(Worker::is_stuck)
     }
 
     /// Makes a future on the worker with the fewest states and runs it there, below the span that is
-    /// current here. False if the worker is gone.
-    pub(crate) fn spawn<F>(&self, make: F) -> bool
+    /// current here. False if there is no worker that could.
+    pub(crate) fn spawn<F>(&self, label: Label, make: F) -> bool
     where
         F: FnOnce() -> Local + Send + 'static,
     {
-        let least = self
-            .workers
-            .iter()
-            .min_by_key(|worker| worker.states.load(Ordering::Relaxed));
-        let Some(worker) = least else {
-            return false;
-        };
-        worker.states.fetch_add(1, Ordering::Relaxed);
-        let place = Place {
-            states: worker.states.clone(),
-        };
         let carrier = carrier();
-        let job = move || {
-            let local = carrier.run(make());
-            tokio::task::spawn_local(async move {
-                local.await;
-                drop(place);
-            });
-        };
-        worker.jobs.send(Box::new(job)).is_ok()
+        self.pool.give(Job {
+            label,
+            make: Box::new(move || Box::pin(carrier.run(make()))),
+        })
     }
 }
 
-impl Worker {
-    fn start(number: usize, io: Handle) -> io::Result<Self> {
-        let (jobs, mut queue) = mpsc::unbounded_channel::<Job>();
-        let runtime = Builder::new_current_thread().build()?;
-        std::thread::Builder::new()
-            .name(format!("genesis-lua-{number}"))
-            .spawn(move || {
-                let local = LocalSet::new();
-                let caller = io.clone();
-                local.block_on(&runtime, async move {
-                    // timers and what drops start belong to the caller's runtime
-                    let _io = caller.enter();
-                    while let Some(job) = queue.recv().await {
-                        job();
-                    }
-                });
-                let _io = io.enter();
-                drop(local);
-            })?;
-        Ok(Self {
-            jobs,
-            states: Arc::default(),
-        })
+impl Pool {
+    fn workers(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To the worker with the fewest states of those that come back.
+    fn give(&self, job: Job) -> bool {
+        let workers = self.workers();
+        let able = workers.iter().filter(|worker| !worker.is_stuck());
+        match able.min_by_key(|worker| worker.states()) {
+            Some(worker) => worker.give(job),
+            None => false,
+        }
+    }
+
+    /// Another thread in the place of one that is stuck.
+    fn replace(&self, watch: watch::Bell) {
+        let mut workers = self.workers();
+        let able = workers.iter().filter(|worker| !worker.is_stuck()).count();
+        if able >= self.threads || workers.len() >= 2 * self.threads {
+            return;
+        }
+        match Worker::start(workers.len(), self.io.clone(), watch) {
+            Ok(worker) => workers.push(worker),
+            Err(error) => {
+                tracing::error!(target: "genesis_lua", %error, "a thread for Lua cannot be started");
+            }
+        }
+    }
+
+    fn running(&self) -> Vec<Arc<Running>> {
+        let workers = self.workers();
+        workers
+            .iter()
+            .map(|worker| worker.running().clone())
+            .collect()
     }
 }
 
@@ -119,6 +142,10 @@ impl fmt::Debug for Workers {
         f.debug_struct("Workers")
             .field("threads", &self.threads())
             .field("states", &self.states())
+            .field("stuck", &self.stuck())
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

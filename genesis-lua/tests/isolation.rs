@@ -143,7 +143,7 @@ async fn what_would_run_for_hours_in_one_instruction_is_refused() {
         end
         genesis.outbound(function(session)
           local liar = setmetatable({}, { __len = function() return 1 << 50 end })
-          refused(string.rep, "", 1 << 60)
+          assert(string.rep("", 1 << 60) == "")
           refused(string.rep, "x", 1 << 40)
           refused(table.move, {}, 1, 1 << 60, 2)
           refused(table.insert, liar, 1, 1)
@@ -331,4 +331,149 @@ async fn what_runs_when_a_script_is_dropped_is_stopped_too() {
     let (_, task) = stage.call_in("async full", "quiet=yes").await;
     soon(task).await.unwrap();
     stage.line("next").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_computes_in_c_is_stopped() {
+    let short = "local function f(a) return a end local big = ('x'):rep(4000000)";
+    for body in [
+        // the length is asked once
+        "local n = 0
+         table.insert(setmetatable({}, { __len = function() n = n + 1 return n == 1 and 0 or 1 << 50 end }), 1, 1)
+         while true do end",
+        // an index that is a function of C
+        "table.concat(setmetatable({}, { __len = function() return 1 << 20 end, __index = getmetatable, __metatable = '' }))
+         while true do end",
+        "local a, b, t = big .. 'a', big .. 'b', {} for i = 1, 50000 do t[i] = i % 2 == 0 and a or b end
+         while true do table.sort(t) end",
+        "local s = ('::a%d::'):rep(1)
+         local t = {} for i = 1, 30000 do t[i] = '::a' .. i .. '::' end
+         local source = ('do ' .. table.concat(t) .. ' end '):rep(3)
+         while true do load(source) end",
+        "while true do big:find('[' .. ('a'):rep(2000000) .. ']') end",
+        "while true do ('a'):rep(100000):gsub('.', ('%0'):rep(100)) end",
+        "while true do string.rep('', '1152921504606846976') end",
+    ] {
+        let body = format!("{short} {}", body.replace('\n', " "));
+        ends_itself(&body, COMPUTED).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_take_more_than_the_memory_is_refused_before_it_is_made() {
+    let mut options = options();
+    options.computing = Duration::from_secs(20);
+    let stage = Stage::with(
+        r#"
+        genesis.outbound(function(session)
+          local function refused(f, ...)
+            local ok, e = pcall(f, ...)
+            assert(not ok and tostring(e):find("not enough memory", 1, true), tostring(e))
+          end
+          local a = ("a"):rep(1000000)
+          refused(string.gsub, a, ".*", ("%0"):rep(1000000))
+          refused(string.gsub, a, ".", a)
+          refused(string.gsub, a, ".", function() return a end)
+          refused(string.gsub, a, ".", { a = a })
+          refused(table.move, {}, "1", "1152921504606846976", 2)
+          refused(string.rep, "x", "1152921504606846976")
+          refused(string.rep, "", 1 << 60, a)
+          refused(string.format, ("%s"):rep(100), table.unpack((function() local t = {} for i = 1, 100 do t[i] = a end return t end)()))
+          local sparse = {}
+          for i = 0, 62 do sparse[1 << i] = true end
+          if #sparse > 1 << 40 then
+            refused(table.insert, sparse, 1, 1)
+            refused(table.remove, sparse, 1)
+          end
+          assert(string.rep("", "1152921504606846976") == "")
+        end)"#,
+        options,
+    )
+    .await;
+    stage.passes().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_that_call_each_other_through_c_end_with_an_error() {
+    for body in [
+        "local function f() return (('x'):gsub('x', f)) end f()",
+        "local function f() return pcall(f) end local function g() return select(2, pcall(g)) end
+         error(select('#', f()) > 0 and 'stack overflow')",
+        "local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return tostring(t) end tostring(t)",
+        "local function f() return coroutine.wrap(f)() end f()",
+        "local t = {} setmetatable(t, { __index = function(t, k) return t[k + 1] end }) local x = t[1]",
+        "local function f() return genesis.span('x', f) end f()",
+        "local function f() table.sort({ 3, 1, 2 }, function() f() end) end f()",
+        "local function f() f() end f()",
+        "local function f() return load(f) end
+         local function g() local h = load(function() g() end) end g() error('overflow')",
+    ] {
+        let body = body.replace('\n', " ");
+        // some are stopped before their stack is full
+        let line = ends_itself(&body, "").await;
+        assert!(line.text.contains(".lua:9: "), "{body}: {line:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_of_every_kind_say_what_and_where() {
+    for (body, expected) in [
+        (
+            "error({ code = 5, text = 'no', 1 })",
+            "an error that is a table: { 1, code = 5, text = \"no\" }",
+        ),
+        ("error(nil)", "an error that is nil"),
+        (
+            "error(setmetatable({}, { __tostring = function() return 'my own' end }))",
+            "my own",
+        ),
+        (
+            "error(setmetatable({ a = 1 }, { __tostring = function() while true do end end }))",
+            "computed for more than 200ms",
+        ),
+        (
+            "error(setmetatable({ a = 1 }, { __tostring = function() error({}) end }))",
+            "an error that is a table: { a = 1 }",
+        ),
+        ("error('plain', 0)", "plain"),
+        ("error(true)", "an error that is a boolean: true"),
+        ("table.sort({ 1, {} })", "attempt to compare"),
+        (
+            "string = nil table = nil genesis.log.info('a', 1) tostring = nil error = nil genesis.log.info('b') local x = nil + 1",
+            "arithmetic on a nil value",
+        ),
+        ("session.foo = 1", "session is not a table"),
+        (
+            "table.insert(1, 1)",
+            "bad argument #1 to 'insert' (table expected, got number)",
+        ),
+    ] {
+        let line = ends_itself(body, expected).await;
+        assert!(line.text.contains(".lua:9: "), "{body}: {line:#?}");
+        assert!(!line.text.contains("?:-1:"), "{body}: {line:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_that_are_called_by_gsub_and_sort_may_pause() {
+    let stage = Stage::new(
+        r#"
+        genesis.outbound(function(session)
+          session.channel:answer()
+          local s, n = ("a1b2"):gsub("%d", function(d) session.channel:playback("short.wav") return "<" .. d .. ">" end)
+          assert(s == "a<1>b<2>" and n == 2, s)
+          local t = { 3, 1, 2 }
+          table.sort(t, function(a, b) genesis.sleep(0.001) return a < b end)
+          assert(table.concat(t) == "123")
+          for d in ("12"):gmatch("%d") do session.channel:playback("short.wav") end
+        end)"#,
+    )
+    .await;
+    stage.passes().await;
+    for body in [
+        "tostring(setmetatable({}, { __tostring = function() genesis.sleep(0.001) return 'x' end }))",
+    ] {
+        let line = ends_itself(body, "cannot wait here").await;
+        assert!(line.text.contains(".lua:9: "), "{body}: {line:#?}");
+    }
 }

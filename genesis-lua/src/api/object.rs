@@ -65,6 +65,18 @@ pub(crate) fn register<T: Class, M: UserDataMethods<T>>(methods: &mut M) {
             }
         }
     });
+    methods.add_meta_method(
+        MetaMethod::NewIndex,
+        |_, _, (key, _): (Value, Value)| -> mlua::Result<()> {
+            let key = key.as_string().map(|key| key.to_string_lossy());
+            let key = key.unwrap_or_else(|| "a field".to_owned());
+            let text = format!(
+                "{} is not a table; keep '{key}' in a local variable or in a table of the script",
+                T::NAME
+            );
+            Err(mlua::Error::runtime(text))
+        },
+    );
     methods.add_meta_method(MetaMethod::ToString, |_, _, ()| Ok(T::NAME));
 }
 

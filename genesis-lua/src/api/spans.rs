@@ -1,5 +1,8 @@
 //! `genesis.span(name, attributes, function)`.
 
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+
 use genesis_client::observe::Attribute;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
@@ -22,6 +25,9 @@ impl Given {
     }
 }
 
+/// So many spans are inside each other, at most.
+const DEPTH: usize = 100;
+
 /// Calls `function`, an `xpcall`, as a span of the trace, below the one that is current.
 pub(crate) async fn span(
     lua: Lua,
@@ -34,7 +40,20 @@ pub(crate) async fn span(
         .map(|(key, value)| (&**key, value.as_attribute()))
         .collect();
     let operation = context.observe().span(&name, &given);
-    let done: mlua::Result<MultiValue> = operation.run(function.call_async(arguments)).await;
+    let mut running = std::pin::pin!(operation.run(function.call_async(arguments)));
+    // each span inside another is polled inside of it, on one stack
+    let done: mlua::Result<MultiValue> = poll_fn(|task| {
+        let depth = context.nested.get();
+        if depth >= DEPTH {
+            let text = format!("genesis.span: stack overflow: {DEPTH} spans are inside each other");
+            return Poll::Ready(Err(mlua::Error::runtime(text)));
+        }
+        context.nested.set(depth + 1);
+        let polled = running.as_mut().poll(task);
+        context.nested.set(depth);
+        polled
+    })
+    .await;
     match &done {
         Ok(values) if values.front() == Some(&Value::Boolean(true)) => operation.succeeded(),
         Ok(values) => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 
 use super::{Code, Kind, internal};
 use crate::api::shared::Shared;
@@ -10,9 +11,30 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io;
 use crate::options::Options;
 use crate::state::{Role, Setup, State};
+use crate::workers::STACK;
 
-/// Runs the file without any connection.
+/// Runs the file without any connection, on a thread that has as much of a stack as scripts need.
 pub(super) fn kind(code: &Arc<Code>, options: &Options) -> Result<Kind> {
+    let io = Handle::try_current().ok();
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("genesis-lua-load".to_owned())
+            .stack_size(STACK);
+        let looked = thread.spawn_scoped(scope, || {
+            let _io = io.as_ref().map(Handle::enter);
+            look(code, options)
+        });
+        let looked = looked.map_err(|error| {
+            let text = format!("a thread for Lua cannot be started: {error}");
+            Error::new(ErrorKind::Runtime, text).with_source(error)
+        })?;
+        looked
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn look(code: &Arc<Code>, options: &Options) -> Result<Kind> {
     let (remote, driver) = io::pair();
     drop(driver);
     let state = State::new(Setup {

@@ -65,6 +65,8 @@ pub(crate) struct Context {
     own: RefCell<Option<String>>,
     /// An error that passes through a span: its text, and the stack where it began.
     noted: RefCell<Option<(String, String)>>,
+    /// How many spans are being polled inside each other.
+    pub(crate) nested: Cell<usize>,
     is_script: Cell<bool>,
     stopped: Cell<bool>,
     failures: Cell<u64>,
@@ -104,6 +106,7 @@ impl Context {
             ending: Arc::default(),
             own: RefCell::default(),
             noted: RefCell::default(),
+            nested: Cell::new(0),
             is_script: Cell::new(false),
             stopped: Cell::new(false),
             failures: Cell::new(0),
@@ -329,6 +332,10 @@ impl Context {
     /// Trouble of an error value, with the stack as it is now.
     pub(crate) fn trouble_of(&self, lua: &Lua, value: &Value) -> Trouble {
         let mut trouble = trace::trouble(lua, self.names(), value);
+        if trouble.message.ends_with("not enough memory") && trouble.message.contains(':') {
+            let limit = self.clock.memory().limit();
+            trouble.message += &format!(": a script's values may take {limit} bytes");
+        }
         if let Some((text, stack)) = self.noted.take()
             && text == trouble.message
         {

@@ -10,7 +10,10 @@ use mlua::Result;
 const MAX_CAPTURES: usize = 32;
 const MAX_DEPTH: u32 = 200;
 /// How many steps pass between two looks at the clock: some ten microseconds.
-const STEPS: u32 = 4096;
+const STEPS: usize = 4096;
+
+/// So many bytes are compared at once.
+const SAME: usize = 64;
 
 /// How long a capture is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +45,7 @@ pub(super) struct Matcher<'a, C> {
     captures: [Capture; MAX_CAPTURES],
     level: usize,
     depth: u32,
-    steps: u32,
+    steps: usize,
     /// An error when the time is up.
     clock: C,
 }
@@ -101,8 +104,9 @@ impl<'a, C: Fn() -> Result<()>> Matcher<'a, C> {
         }
     }
 
-    fn step(&mut self) -> Result<()> {
-        self.steps += 1;
+    /// So much has been done, in comparisons of a byte or so.
+    pub(super) fn step(&mut self, cost: usize) -> Result<()> {
+        self.steps = self.steps.saturating_add(cost);
         if self.steps >= STEPS {
             self.steps = 0;
             (self.clock)()?;
@@ -131,7 +135,7 @@ impl<'a, C: Fn() -> Result<()>> Matcher<'a, C> {
 
     fn match_inner(&mut self, mut s: usize, mut p: usize) -> Result<Option<usize>> {
         loop {
-            self.step()?;
+            self.step(1)?;
             if p >= self.pattern.len() {
                 return Ok(Some(s));
             }
@@ -155,6 +159,7 @@ impl<'a, C: Fn() -> Result<()>> Matcher<'a, C> {
                             return malformed("missing '[' after '%f' in pattern");
                         }
                         let end = self.class_end(p)?;
+                        self.step(end - p)?;
                         let before = match s {
                             0 => 0,
                             s => self.subject[s - 1],
@@ -185,6 +190,8 @@ impl<'a, C: Fn() -> Result<()>> Matcher<'a, C> {
     /// One character class and what follows it.
     fn single(&mut self, s: usize, p: usize) -> Result<Next> {
         let end = self.class_end(p)?;
+        // a set is read to its end
+        self.step(end - p)?;
         let suffix = self.pattern_byte(end);
         if !self.single_match(s, p, end) {
             return Ok(match suffix {
@@ -207,7 +214,7 @@ impl<'a, C: Fn() -> Result<()>> Matcher<'a, C> {
     fn most(&mut self, s: usize, p: usize, end: usize) -> Result<Option<usize>> {
         let mut count = 0;
         while self.single_match(s + count, p, end) {
-            self.step()?;
+            self.step(end - p)?;
             count += 1;
         }
         loop {
@@ -226,6 +233,7 @@ impl<'a, C: Fn() -> Result<()>> Matcher<'a, C> {
             if let Some(found) = self.match_here(s, end + 1)? {
                 return Ok(Some(found));
             }
+            self.step(end - p)?;
             if !self.single_match(s, p, end) {
                 return Ok(None);
             }
@@ -273,6 +281,7 @@ impl<'a, C: Fn() -> Result<()>> Matcher<'a, C> {
             }
             Some((_, Length::Position)) => Ok(None),
             Some((start, Length::Bytes(length))) => {
+                self.step(length / SAME)?;
                 let captured = &self.subject[start..start + length];
                 let same = self.subject[s..].starts_with(captured);
                 Ok(same.then_some(s + length))
@@ -291,7 +300,7 @@ impl<'a, C: Fn() -> Result<()>> Matcher<'a, C> {
         let mut depth = 1;
         let mut at = s + 1;
         while at < self.subject.len() {
-            self.step()?;
+            self.step(1)?;
             let byte = self.subject[at];
             if byte == close {
                 depth -= 1;

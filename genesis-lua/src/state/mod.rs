@@ -1,5 +1,6 @@
 //! One Lua state: what is in it, what it may use, how functions run in it.
 
+mod bounded;
 mod callbacks;
 mod clock;
 mod context;
@@ -20,7 +21,7 @@ use futures_util::future::LocalBoxFuture;
 use genesis_client::Client;
 use mlua::{
     Function, IntoLuaMulti, Lua, LuaOptions, LuaString, MultiValue, Result, StdLib, Table,
-    UserData, Value, Variadic,
+    UserData, Value,
 };
 
 use crate::api::object::{dispatch, function_ids};
@@ -35,7 +36,7 @@ pub(crate) use names::{Names, place_of};
 pub(crate) use trace::Trouble;
 
 /// What every state begins with.
-const PRELUDE: &str = include_str!("prelude.lua");
+const PRELUDE: &str = concat!(include_str!("bounded.lua"), include_str!("prelude.lua"));
 
 /// What a state may use.
 #[derive(Clone, Copy, Debug)]
@@ -200,11 +201,6 @@ fn prepare(lua: &Lua, context: &Rc<Context>, clock: &Clock, memory: usize) -> Re
     native.raw_set("functions", lua.create_table_from(function_ids())?)?;
     native.raw_set("span", lua.create_async_function(crate::api::spans::span)?)?;
     reports(lua, &native, context)?;
-    let of_guard = clock.clone();
-    let guard = move |lua: &Lua, arguments: (String, Variadic<Value>)| {
-        sandbox::guard(lua, &of_guard, memory, arguments)
-    };
-    native.raw_set("guard", lua.create_function(guard)?)?;
     let of_collector = clock.clone();
     let collected = move |lua: &Lua, ()| {
         of_collector.memory().look(lua, 0);
@@ -221,7 +217,7 @@ fn prepare(lua: &Lua, context: &Rc<Context>, clock: &Clock, memory: usize) -> Re
     let collect =
         move |lua: &Lua, what: Option<String>| sandbox::collectgarbage(lua, &of_collector, what);
     globals.raw_set("collectgarbage", lua.create_function(collect)?)?;
-    patterns::install(lua, clock, memory)?;
+    bounded::install(lua, &native, clock, memory)?;
     let prelude = context.code().prelude(lua)?;
     let (method, run, main, handlers): (Function, _, _, _) = prelude.call(native)?;
     context.ready(method);

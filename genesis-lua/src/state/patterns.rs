@@ -10,8 +10,12 @@ use super::matcher::{Captured, Matcher};
 /// Characters that make a pattern more than a text.
 const SPECIALS: &[u8] = b"^$*+?.([%-";
 
-/// Replaces the four functions in the table `string`.
-pub(super) fn install(lua: &Lua, clock: &Clock, memory: usize) -> Result<()> {
+/// Texts beyond this are long enough to look at the clock before anything is done with them.
+const LONG: usize = 65_536;
+
+/// Replaces the four functions in the table `string`. `gsub` is here for texts as replacements only:
+/// with a table or a function it is made of `native.gsub_step`, in Lua.
+pub(super) fn install(lua: &Lua, native: &Table, clock: &Clock, memory: usize) -> Result<()> {
     let string: Table = lua.globals().get("string")?;
     for (name, find) in [("find", true), ("match", false)] {
         let clock = clock.clone();
@@ -32,8 +36,17 @@ pub(super) fn install(lua: &Lua, clock: &Clock, memory: usize) -> Result<()> {
     string.raw_set(
         "gsub",
         lua.create_function(
-            move |lua, arguments: (LuaString, LuaString, Value, Option<Integer>)| {
+            move |lua, arguments: (LuaString, LuaString, LuaString, Option<Integer>)| {
                 gsub(lua, arguments, &of_gsub, memory)
+            },
+        )?,
+    )?;
+    let of_step = clock.clone();
+    native.raw_set(
+        "gsub_step",
+        lua.create_function(
+            move |lua, arguments: (LuaString, LuaString, bool, usize, Option<usize>)| {
+                gsub_step(lua, arguments, &of_step)
             },
         )?,
     )
@@ -57,6 +70,9 @@ fn search(lua: &Lua, arguments: &Search, find: bool, clock: &Clock) -> Result<Mu
     let (subject, pattern, init, plain) = arguments;
     let (subject, pattern) = (subject.as_bytes(), pattern.as_bytes());
     let (subject, pattern): (&[u8], &[u8]) = (&subject, &pattern);
+    if subject.len() > LONG {
+        clock.check_here(lua)?;
+    }
     let nothing = || Ok(MultiValue::from_iter([Value::Nil]));
     let first = start(*init, subject.len());
     if first > subject.len() {
@@ -101,7 +117,7 @@ fn search(lua: &Lua, arguments: &Search, find: bool, clock: &Clock) -> Result<Mu
     nothing()
 }
 
-/// Where `needle` begins in `text`. Bounded by the memory of the state, so it needs no clock.
+/// Where `needle` begins in `text`: linear, some milliseconds for all the memory of a state.
 fn position(text: &[u8], needle: &[u8]) -> Option<usize> {
     memchr::memmem::find(text, needle)
 }
@@ -141,62 +157,63 @@ fn gmatch(
     })
 }
 
-/// What a match is replaced with.
-enum Replacement {
-    Text(Vec<u8>),
-    Table(Table),
-    Function(Function),
+/// The next match of `gsub` from this place on (from 1), as the first and the last place of it and its
+/// values; nothing if there is none. It does not end where the one before did.
+fn gsub_step(
+    lua: &Lua,
+    (subject, pattern, all, at, last): (LuaString, LuaString, bool, usize, Option<usize>),
+    clock: &Clock,
+) -> Result<MultiValue> {
+    let (subject, pattern) = (subject.as_bytes(), pattern.as_bytes());
+    let (subject, pattern): (&[u8], &[u8]) = (&subject, &pattern);
+    let anchored = pattern.first() == Some(&b'^');
+    let mut matcher = Matcher::new(subject, pattern, || clock.check_here(lua));
+    for at in at.saturating_sub(1)..=subject.len() {
+        let found = matcher.at(at, usize::from(anchored))?;
+        if let Some(end) = found.filter(|end| last != Some(*end)) {
+            let mut values = MultiValue::new();
+            values.push_back((at + 1).into_lua(lua)?);
+            values.push_back(end.into_lua(lua)?);
+            // a table is asked for the first value only
+            let count = if all { matcher.values() } else { 1 };
+            for index in 0..count {
+                values.push_back(value_of(lua, subject, matcher.value(index, at, end)?)?);
+            }
+            return Ok(values);
+        }
+        if anchored {
+            break;
+        }
+    }
+    Ok(MultiValue::new())
 }
 
 fn gsub(
     lua: &Lua,
-    (subject, pattern, replacement, limit): (LuaString, LuaString, Value, Option<Integer>),
+    (subject, pattern, replacement, limit): (LuaString, LuaString, LuaString, Option<Integer>),
     clock: &Clock,
     memory: usize,
 ) -> Result<(LuaString, Integer)> {
-    let replacement = match replacement {
-        Value::Table(table) => Replacement::Table(table),
-        Value::Function(function) => Replacement::Function(function),
-        other => {
-            let kind = other.type_name();
-            let text = match other {
-                Value::String(_) | Value::Integer(_) | Value::Number(_) => {
-                    lua.coerce_string(other)?
-                }
-                _ => None,
-            };
-            match text {
-                Some(text) => Replacement::Text(text.as_bytes().to_vec()),
-                None => {
-                    return Err(Error::runtime(format!(
-                        "bad argument #3 to 'gsub' (string/function/table expected, got {kind})"
-                    )));
-                }
-            }
-        }
-    };
-    // the borrow would forbid the replacing function nothing, but it must outlive its calls
     let (subject, pattern) = (subject.as_bytes(), pattern.as_bytes());
     let (subject, pattern): (&[u8], &[u8]) = (&subject, &pattern);
+    let replacement = replacement.as_bytes();
     let anchored = pattern.first() == Some(&b'^');
     let limit = limit.unwrap_or(Integer::MAX);
     let mut matcher = Matcher::new(subject, pattern, || clock.check_here(lua));
     let (mut at, mut last, mut count) = (0, None, 0);
-    let mut built = Vec::new();
+    let mut built = Built {
+        bytes: Vec::new(),
+        memory,
+    };
     while count < limit {
         let found = matcher.at(at, usize::from(anchored))?;
         if let Some(end) = found.filter(|end| last != Some(*end)) {
             count += 1;
-            replace(lua, &matcher, subject, (at, end), &replacement, &mut built)?;
-            if built.len() > memory {
-                return Err(Error::runtime(format!(
-                    "not enough memory: a script's values may take {memory} bytes"
-                )));
-            }
+            expand(&mut matcher, subject, (at, end), &replacement, &mut built)?;
             at = end;
             last = Some(end);
         } else if let Some(byte) = subject.get(at) {
-            built.push(*byte);
+            built.add(&[*byte])?;
             at += 1;
         } else {
             break;
@@ -205,78 +222,55 @@ fn gsub(
             break;
         }
     }
-    built.extend_from_slice(subject.get(at..).unwrap_or_default());
-    Ok((lua.create_string(&built)?, count))
+    built.add(subject.get(at..).unwrap_or_default())?;
+    Ok((lua.create_string(&built.bytes)?, count))
 }
 
-fn replace<C: Fn() -> Result<()>>(
-    lua: &Lua,
-    matcher: &Matcher<'_, C>,
-    subject: &[u8],
-    (from, to): (usize, usize),
-    replacement: &Replacement,
-    built: &mut Vec<u8>,
-) -> Result<()> {
-    let value: Value = match replacement {
-        Replacement::Text(text) => {
-            return expand(matcher, subject, (from, to), text, built);
-        }
-        Replacement::Table(table) => {
-            table.get(value_of(lua, subject, matcher.value(0, from, to)?)?)?
-        }
-        Replacement::Function(function) => {
-            let values = (0..matcher.values())
-                .map(|index| value_of(lua, subject, matcher.value(index, from, to)?))
-                .collect::<Result<MultiValue>>()?;
-            function.call(values)?
-        }
-    };
-    match value {
-        Value::Nil | Value::Boolean(false) => built.extend_from_slice(&subject[from..to]),
-        value @ (Value::String(_) | Value::Integer(_) | Value::Number(_)) => {
-            if let Some(text) = lua.coerce_string(value)? {
-                built.extend_from_slice(&text.as_bytes());
-            }
-        }
-        other => {
+/// A text that is made for a state: never longer than all of its memory.
+struct Built {
+    bytes: Vec<u8>,
+    memory: usize,
+}
+
+impl Built {
+    fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.len() > self.memory.saturating_sub(self.bytes.len()) {
             return Err(Error::runtime(format!(
-                "invalid replacement value (a {})",
-                other.type_name()
+                "not enough memory: a script's values may take {} bytes",
+                self.memory
             )));
         }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
     }
-    Ok(())
 }
 
 /// `%0` to `%9` and `%%` in a replacing text.
 fn expand<C: Fn() -> Result<()>>(
-    matcher: &Matcher<'_, C>,
+    matcher: &mut Matcher<'_, C>,
     subject: &[u8],
     (from, to): (usize, usize),
     text: &[u8],
-    built: &mut Vec<u8>,
+    built: &mut Built,
 ) -> Result<()> {
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        if *byte != b'%' {
-            built.push(*byte);
-            continue;
-        }
-        match bytes.next() {
-            Some(b'%') => built.push(b'%'),
-            Some(b'0') => built.extend_from_slice(&subject[from..to]),
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'%', rest) {
+        matcher.step(1)?;
+        built.add(&rest[..at])?;
+        match rest.get(at + 1) {
+            Some(b'%') => built.add(b"%")?,
+            Some(b'0') => built.add(&subject[from..to])?,
             Some(digit @ b'1'..=b'9') => {
                 match matcher.value(usize::from(digit - b'1'), from, to)? {
-                    Captured::Position(place) => {
-                        built.extend_from_slice(place.to_string().as_bytes());
-                    }
-                    Captured::Range(from, to) => built.extend_from_slice(&subject[from..to]),
+                    Captured::Position(place) => built.add(place.to_string().as_bytes())?,
+                    Captured::Range(from, to) => built.add(&subject[from..to])?,
                 }
             }
             _ => return Err(Error::runtime("invalid use of '%' in replacement string")),
         }
+        rest = &rest[at + 2..];
     }
-    Ok(())
+    built.add(rest)
 }
 
 #[cfg(test)]
@@ -341,7 +335,8 @@ mod tests {
 
     fn bounded() -> Lua {
         let lua = Lua::new();
-        install(&lua, &Clock::new(Duration::from_secs(60), 1 << 24), 1 << 24).unwrap();
+        let clock = Clock::new(Duration::from_secs(60), 1 << 24);
+        super::super::bounded::alone(&lua, &clock, 1 << 24).unwrap();
         lua
     }
 

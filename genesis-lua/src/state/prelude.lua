@@ -1,7 +1,8 @@
 -- What every state begins with. Kept small: it is compiled once per session.
 local native = ...
 local dispatch, explain, pending = native.dispatch, native.explain, native.pending
-local select, type, rawget, error, tostring = select, type, rawget, error, tostring
+-- a script may take its globals away
+local select, type, rawget, error, tostring, concat = select, type, rawget, error, tostring, table.concat
 
 -- Errors that Rust functions raise become texts with their place, as Lua's own are.
 local function explained(ok, ...)
@@ -54,39 +55,45 @@ do
   end
 end
 
--- What could run for hours inside one instruction is checked first. A plain table is as long as it
--- is; one with a metatable may say that it is longer.
+-- Sources only: bytecode can break the interpreter. The parser looks at no clock, so it is read to
+-- piece by piece.
 do
-  local guard, getmetatable = native.guard, getmetatable
-  for _, name in ipairs { "insert", "remove", "concat" } do
-    local raw = table[name]
-    table[name] = function(t, ...)
-      if getmetatable(t) ~= nil then guard(name, t) end
-      return raw(t, ...)
+  local raw_load, check, sub, PIECE = load, native.check, string.sub, 4096
+  local function pieces(next)
+    local chunk, at = "", 1
+    return function()
+      check()
+      if at > #chunk then
+        chunk, at = next(), 1
+        if type(chunk) ~= "string" or #chunk <= PIECE then
+          local whole = chunk
+          chunk = ""
+          return whole
+        end
+      end
+      at = at + PIECE
+      return sub(chunk, at - PIECE, at - 1)
     end
   end
-  for _, name in ipairs { "move", "sort" } do
-    local raw = table[name]
-    table[name] = function(...)
-      guard(name, ...)
-      return raw(...)
-    end
-  end
-  local rep = string.rep
-  function string.rep(...)
-    guard("rep", ...)
-    return rep(...)
-  end
-end
-
--- Sources only: bytecode can break the interpreter.
-do
-  local raw_load = load
   function load(chunk, name, mode, ...)
     if mode ~= nil and mode ~= "t" and mode ~= "bt" then
       error("bytecode cannot be loaded: only mode \"t\" is available", 2)
     end
-    return raw_load(chunk, name or (type(chunk) == "string" and chunk or nil), "t", ...)
+    local source = chunk
+    if type(chunk) == "string" then
+      name = name or chunk
+      if #chunk > PIECE then
+        source = pieces(function()
+          local whole = chunk
+          chunk = nil
+          return whole
+        end)
+      end
+    elseif type(chunk) == "function" then
+      name = name or "=(load)"
+      source = pieces(chunk)
+    end
+    return raw_load(source, name, "t", ...)
   end
 end
 
@@ -120,7 +127,7 @@ end
 local function text(...)
   local parts = { ... }
   for i = 1, select("#", ...) do parts[i] = tostring(parts[i]) end
-  return table.concat(parts, "\t")
+  return concat(parts, "\t")
 end
 local log = native.log
 genesis = { log = {} }
@@ -144,10 +151,12 @@ local function span(ok, ...)
   if not ok then error((...), 0) end
   return ...
 end
-function genesis.span(name, attributes, f, ...)
-  if type(attributes) == "function" then return genesis.span(name, nil, attributes, f, ...) end
-  return span(native.span(name, attributes, raw_xpcall, f, native.note, ...))
+local in_span = native.span
+local function spanned(name, attributes, f, ...)
+  if type(attributes) == "function" then return spanned(name, nil, attributes, f, ...) end
+  return span(in_span(name, attributes, raw_xpcall, f, native.note, ...))
 end
+genesis.span = spanned
 
 -- Runs a function so that its error comes with a traceback.
 local trace = native.trace

@@ -1,6 +1,6 @@
 //! What a script may not have, with the reason, and what it may have only so much of.
 
-use mlua::{Error, Function, Integer, Lua, Result, Table, Value, Variadic};
+use mlua::{Error, Function, Lua, Result, Value, Variadic};
 
 use super::clock::Clock;
 
@@ -108,59 +108,6 @@ pub(super) fn strip(lua: &Lua) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Refuses what would run for hours inside one instruction: tables and texts that say they are
-/// longer than any memory.
-pub(super) fn guard(
-    lua: &Lua,
-    clock: &Clock,
-    memory: usize,
-    (name, arguments): (String, Variadic<Value>),
-) -> Result<()> {
-    clock.check_here(lua)?;
-    let number = |at: usize| match arguments.get(at) {
-        Some(Value::Integer(number)) => Some(*number),
-        Some(Value::Number(number)) => Some(*number as Integer),
-        _ => None,
-    };
-    // a place in a table takes 16 bytes
-    let most = Integer::try_from(memory).unwrap_or(Integer::MAX);
-    let too_long = match &*name {
-        "move" => match (number(1), number(2)) {
-            (Some(first), Some(last)) => last.saturating_sub(first) > most,
-            _ => false,
-        },
-        "rep" => {
-            let text = arguments.first().and_then(Value::as_string);
-            let length = text.map_or(0, |text| text.as_bytes().len()).max(1);
-            let length = Integer::try_from(length).unwrap_or(Integer::MAX);
-            let whole = number(1).unwrap_or(0).max(0).saturating_mul(length);
-            clock
-                .memory()
-                .look(lua, usize::try_from(whole).unwrap_or(usize::MAX));
-            whole > most
-        }
-        _ => match arguments.first() {
-            Some(Value::Table(table)) => pretends(table, most)?,
-            _ => false,
-        },
-    };
-    if too_long {
-        return Err(Error::runtime(format!(
-            "'{name}' of more than {most} elements: not enough memory: a script's values may take \
-             {most} bytes"
-        )));
-    }
-    Ok(())
-}
-
-/// A table whose `__len` says more than can be.
-fn pretends(table: &Table, most: Integer) -> Result<bool> {
-    match table.metatable() {
-        Some(meta) if meta.raw_get::<Value>("__len")? != Value::Nil => Ok(table.len()? > most),
-        _ => Ok(false),
-    }
 }
 
 /// `collectgarbage`: what cannot take the collector away.

@@ -1,6 +1,6 @@
 //! Errors with the way to them.
 
-use mlua::{Error, Lua, LuaString, Value};
+use mlua::{Error, Lua, LuaString, Table, Value};
 
 use super::names::Names;
 use crate::api::failure::Failure;
@@ -43,12 +43,118 @@ const OWN: &[&str] = &[
 /// Makes trouble of an error value, with the traceback of the stack as it is now.
 pub(crate) fn trouble(lua: &Lua, names: &Names, value: &Value) -> Trouble {
     let failure = failure_of(value);
-    let message = names.expand(&message_of(value));
     let stack = lua.traceback(None, 1).map(|text| text.to_string_lossy());
+    let stack = stack.unwrap_or_default();
+    let message = told(&shown(value));
+    let message = match super::names::place_of(&message) {
+        Some(_) => message,
+        None if message == NO_MEMORY => message,
+        None => match place_in(&stack) {
+            Some(place) => format!("{place}: {message}"),
+            None => message,
+        },
+    };
     Trouble {
-        message,
-        traceback: names.expand(&tidy(&stack.unwrap_or_default())),
+        message: names.expand(&message),
+        traceback: names.expand(&tidy(&stack)),
         failure,
+    }
+}
+
+/// What Lua says; where the values grew is told instead of where it was said.
+const NO_MEMORY: &str = "not enough memory";
+
+/// What Lua puts before errors of functions without names: those of Genesis.
+const NAMELESS: &str = "?:-1: ";
+
+/// What it says when a function that C has called wants to wait.
+const CANNOT_YIELD: &[&str] = &[
+    "attempt to yield across a C-call boundary",
+    "attempt to yield from outside a coroutine",
+];
+
+/// A message of this many bytes is shown, and no more.
+const SHOWN: usize = 16_384;
+
+/// So many fields of a table that was raised.
+const FIELDS: usize = 8;
+
+/// A message as people get it.
+fn told(message: &str) -> String {
+    let message = message.strip_prefix(NAMELESS).unwrap_or(message);
+    for words in CANNOT_YIELD {
+        if let Some(before) = message.strip_suffix(words) {
+            return format!(
+                "{before}an operation cannot wait here: a function that Lua's own functions call \
+                 (__tostring, a reader of load) cannot wait; do the operation before"
+            );
+        }
+    }
+    if message.len() <= SHOWN {
+        return message.to_owned();
+    }
+    let mut end = SHOWN;
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    let more = message.len() - end;
+    format!("{}… ({more} more bytes)", &message[..end])
+}
+
+/// An error value as a text; the script's `__tostring` is asked, and its time counts.
+fn shown(value: &Value) -> String {
+    let Value::Table(table) = value else {
+        return message_of(value);
+    };
+    let own = table.metatable().and_then(|meta| {
+        let to_string: mlua::Function = meta.raw_get("__tostring").ok()?;
+        let text: LuaString = to_string.call(table).ok()?;
+        Some(text.to_string_lossy())
+    });
+    own.unwrap_or_else(|| {
+        let fields = fields_of(table);
+        format!("an error that is a table: {fields}")
+    })
+}
+
+/// A table's first fields, without what is in tables in it.
+fn fields_of(table: &Table) -> String {
+    let (mut fields, mut named) = (Vec::new(), Vec::new());
+    for pair in table.pairs::<Value, Value>() {
+        let Ok((key, value)) = pair else { break };
+        if fields.len() + named.len() == FIELDS {
+            named.sort();
+            named.push("…".to_owned());
+            break;
+        }
+        match &key {
+            Value::Integer(_) => fields.push(brief(&value)),
+            Value::String(name) if name.as_bytes().len() <= 200 => {
+                named.push(format!("{} = {}", name.to_string_lossy(), brief(&value)));
+            }
+            other => named.push(format!("[{}] = {}", brief(other), brief(&value))),
+        }
+    }
+    if fields.len() + named.len() < FIELDS {
+        named.sort();
+    }
+    fields.append(&mut named);
+    match fields.is_empty() {
+        true => "{}".to_owned(),
+        false => format!("{{ {} }}", fields.join(", ")),
+    }
+}
+
+fn brief(value: &Value) -> String {
+    match value {
+        Value::Boolean(value) => value.to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) if text.as_bytes().len() <= 200 => {
+            format!("{:?}", text.to_string_lossy())
+        }
+        Value::String(text) => format!("a string of {} bytes", text.as_bytes().len()),
+        other => format!("a {}", other.type_name()),
     }
 }
 
@@ -71,32 +177,44 @@ fn failure_of(value: &Value) -> Option<Failure> {
         .map(|failure| failure.clone())
 }
 
-/// An error value as a text.
+/// An error value as a text. Nothing of the script runs.
 pub(crate) fn message_of(value: &Value) -> String {
     match value {
         Value::Error(error) => error_text(error),
         Value::String(text) => text.to_string_lossy(),
-        Value::Table(_) | Value::UserData(_) => value
-            .to_string()
-            .unwrap_or_else(|_| format!("an error that is a {}", value.type_name())),
+        Value::UserData(object) => match object.borrow::<Failure>() {
+            Ok(failure) => failure.to_string(),
+            Err(_) => "an error that is an object".to_owned(),
+        },
+        Value::Nil => "an error that is nil".to_owned(),
+        Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => {
+            format!("an error that is a {}: {}", value.type_name(), brief(value))
+        }
         other => format!("an error that is a {}", other.type_name()),
     }
 }
 
 /// What the script's `pcall` gets: texts for errors of Rust functions, all else as it is.
 pub(crate) fn explained(lua: &Lua, names: &Names, value: Value) -> mlua::Result<Value> {
-    match &value {
-        Value::Error(error) => {
-            let text = names.expand(&error_text(error));
-            Ok(Value::String(lua.create_string(text)?))
+    let text = match &value {
+        Value::Error(error) => names.expand(&told(&error_text(error))),
+        Value::String(text) => {
+            let bytes = text.as_bytes();
+            let begins = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]);
+            let waits = CANNOT_YIELD.iter().any(|words| begins.ends_with(words));
+            let is_short = bytes.len() <= SHOWN;
+            if !is_short || !(waits || begins.starts_with(NAMELESS) || !names.is_empty()) {
+                return Ok(value.clone());
+            }
+            // as it is, unless it is text
+            if begins.contains(char::REPLACEMENT_CHARACTER) {
+                return Ok(value.clone());
+            }
+            names.expand(&told(&begins))
         }
-        Value::String(text) if !names.is_empty() => {
-            let text: &LuaString = text;
-            let expanded = names.expand(&text.to_string_lossy());
-            Ok(Value::String(lua.create_string(expanded)?))
-        }
-        _ => Ok(value),
-    }
+        _ => return Ok(value),
+    };
+    Ok(Value::String(lua.create_string(text)?))
 }
 
 /// The innermost cause, with the place in the script that it came from.
