@@ -167,6 +167,11 @@ impl Observed {
         self.health.listens();
     }
 
+    /// The command is not healthy while `broken` says that what it runs needs a restart.
+    pub(crate) fn asks(&self, broken: impl Fn() -> bool + Send + Sync + 'static) {
+        self.health.asks(broken);
+    }
+
     /// Says that nothing new is taken from now on: the command is not ready any more.
     pub(crate) fn drains(&self) {
         self.health.drains();

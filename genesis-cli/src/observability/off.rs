@@ -43,6 +43,8 @@ impl Observed {
     #[allow(dead_code, reason = "for commands that take calls")]
     pub(crate) fn listens(&self) {}
 
+    pub(crate) fn asks(&self, _: impl Fn() -> bool + Send + Sync + 'static) {}
+
     pub(crate) fn drains(&self) {}
 
     #[expect(clippy::unused_async, reason = "as with telemetry")]

@@ -72,7 +72,6 @@ where
 }
 
 fn respond(method: &Method, path: &str, state: &State) -> Response<Full<Bytes>> {
-    let good = || state.health.is_good();
     let (status, content_type, body) = match path {
         "/metrics" | "/health" | "/ready" if !matches!(*method, Method::GET | Method::HEAD) => {
             let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
@@ -85,7 +84,7 @@ fn respond(method: &Method, path: &str, state: &State) -> Response<Full<Bytes>> 
             Prometheus::CONTENT_TYPE,
             Bytes::from(state.metrics.render()),
         ),
-        "/health" if good() => json(StatusCode::OK, r#"{"status":"ok"}"#),
+        "/health" if state.health.is_well() => json(StatusCode::OK, r#"{"status":"ok"}"#),
         "/health" => json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unhealthy"}"#),
         "/ready" if state.health.is_ready() => json(StatusCode::OK, r#"{"status":"ready"}"#),
         "/ready" => json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"not ready"}"#),

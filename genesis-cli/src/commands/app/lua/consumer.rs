@@ -18,7 +18,7 @@ pub(in crate::commands::app) async fn consumer(
 ) -> Result<(), Failure> {
     let mut interrupts = Interrupts::new()?;
     let app = script.begin(Wanted::Consumer)?;
-    let runtime = script.runtime()?;
+    let runtime = script.runtime(seen)?;
     let builder = connect.builder_following(true)?;
     let begin = async {
         let client = builder.connect(connect.address()).await?;

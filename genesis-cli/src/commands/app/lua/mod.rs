@@ -4,6 +4,7 @@ mod consumer;
 mod outbound;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use genesis_lua::{App, Error, ErrorKind, Kind, Options, Runtime};
@@ -12,6 +13,7 @@ use tokio::runtime::Handle;
 use super::rehearsal::{Rehearsal, Told};
 use super::watch::Watch;
 use crate::exit::{Code, Failure};
+use crate::observability::Observed;
 
 pub(super) use consumer::consumer;
 pub(super) use outbound::{Server, outbound};
@@ -84,10 +86,18 @@ impl Script {
         }
     }
 
-    fn runtime(&self) -> Result<Runtime, Failure> {
+    /// The threads of Lua; one that does not come back from a script makes the command unhealthy.
+    fn runtime(&self, seen: &Observed) -> Result<Arc<Runtime>, Failure> {
         let mut options = Options::default();
         options.drain = self.drain;
-        Ok(Runtime::new(options, Handle::current())?)
+        let runtime = Arc::new(Runtime::new(options, Handle::current())?);
+        let asked = Arc::downgrade(&runtime);
+        seen.asks(move || {
+            asked
+                .upgrade()
+                .is_some_and(|runtime| runtime.stuck_threads() > 0)
+        });
+        Ok(runtime)
     }
 }
 

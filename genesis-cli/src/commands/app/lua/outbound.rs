@@ -30,7 +30,7 @@ pub(in crate::commands::app) async fn outbound(
 ) -> Result<(), Failure> {
     let mut interrupts = Interrupts::new()?;
     let app = script.begin(Wanted::Outbound)?;
-    let runtime = script.runtime()?;
+    let runtime = script.runtime(seen)?;
     let live = Live::new(app);
     let mut builder = Outbound::builder().max_sessions(server.max_sessions);
     if !server.allow.is_empty() {
