@@ -17,7 +17,7 @@ use crate::link::{Request, after};
 use crate::log::{LogItem, LogStream};
 use crate::observe;
 use crate::options::Options;
-use crate::outbound::SocketMode;
+use crate::outbound::{Ending, SocketMode};
 use crate::queue::{Bounds, Overflow, Queue};
 use crate::router::{Sink, SubscriberId};
 use crate::stats::{Counters, Stats};
@@ -51,6 +51,8 @@ pub(crate) struct Common {
     pub(crate) probes: AtomicBool,
     /// The channel of this outbound socket hung up and the switch lingers.
     pub(crate) lingering: AtomicBool,
+    /// The end of the channel of this outbound socket.
+    pub(crate) ending: OnceLock<Ending>,
 }
 
 impl Common {
@@ -63,6 +65,7 @@ impl Common {
             closed: OnceLock::new(),
             probes: AtomicBool::new(true),
             lingering: AtomicBool::new(false),
+            ending: OnceLock::new(),
         }
     }
 
@@ -254,6 +257,7 @@ impl Client {
         let deadline = self.deadline();
         let until = after(deadline);
         let observed = self.observe().command(&command, deadline);
+        let ending = self.ended_by(&command);
         let sending = async {
             let permit = self.permit().await?;
             let (reply, answer) = oneshot::channel();
@@ -267,7 +271,21 @@ impl Client {
         };
         let replied = within(deadline, name, sending).await;
         observe_reply(observed, name, &replied);
+        self.hangs_up(ending, &replied);
         replied
+    }
+
+    /// The end of the session's channel, if this command hangs it up.
+    pub(crate) fn ended_by(&self, command: &Command) -> Option<&Ending> {
+        let ending = self.shared.common.ending.get()?;
+        ending.is_asked_by(command).then_some(ending)
+    }
+
+    pub(crate) fn hangs_up(&self, ending: Option<&Ending>, replied: &Result<Reply>) {
+        let is_accepted = replied.as_ref().is_ok_and(|reply| !reply.is_refused());
+        if let Some(ending) = ending.filter(|_| is_accepted) {
+            ending.asked();
+        }
     }
 
     /// Sends `api COMMAND` and gives its output.

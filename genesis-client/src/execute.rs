@@ -85,8 +85,10 @@ impl Client {
         };
         let sending = async {
             let observed = self.observe().command(&command, deadline);
+            let ending = self.ended_by(&command);
             let replied = within(deadline, "sendmsg", sending(command)).await;
             observe_reply(observed, "sendmsg execute", &replied);
+            self.hangs_up(ending, &replied);
             match replied? {
                 reply if reply.is_refused() => Err(Error::refused("sendmsg execute", &reply)),
                 _ => Ok(()),

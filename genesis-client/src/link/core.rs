@@ -610,6 +610,9 @@ impl Core {
             };
             self.observe.event(event, routed);
         }
+        if let Some(ending) = self.common.ending.get() {
+            ending.on_event(&route);
+        }
         self.pressed |= delivered.pressed;
         self.handed |= delivered.readers > 0;
         if delivered.readers == 0 && !awaited {

@@ -13,9 +13,12 @@
 //! What the mode does not know is an error of its own ([`ErrorKind::Mode`](crate::ErrorKind::Mode)).
 
 mod drain;
+mod ending;
 mod mode;
 mod server;
 mod session;
+
+pub(crate) use ending::Ending;
 
 pub use drain::{AtDeadline, Drain};
 pub use mode::{Control, Mode, SocketMode};

@@ -13,6 +13,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::drain::Entered;
+use super::ending::LAST_WORDS;
 use super::session::Setup;
 use super::{Drain, Session};
 use crate::client::Client;
@@ -46,13 +48,20 @@ pub struct Outbound {
 }
 
 #[derive(Clone, Debug)]
-struct Config {
+pub(super) struct Config {
     allow: Vec<IpNet>,
     max_sessions: usize,
     options: Options,
     setup: Setup,
     clean_up: Duration,
     telemetry: Telemetry,
+}
+
+#[cfg(test)]
+impl Config {
+    pub(super) fn defaults() -> Self {
+        Outbound::builder().config
+    }
 }
 
 /// Builds an [`Outbound`] server.
@@ -112,7 +121,9 @@ impl Outbound {
     ///
     /// What the handler dropped may still have something to do over the connection: a call that was
     /// being originated is hung up, a guard hangs up. The connection closes when that is done, 10
-    /// seconds later at the latest ([`OutboundBuilder::clean_up`]).
+    /// seconds later at the latest ([`OutboundBuilder::clean_up`]). Of a call that is being hung up, the
+    /// end is waited for, 2 seconds at most, so that telemetry knows it; a call that is not is left at
+    /// once.
     ///
     /// For a handler whose errors are of another type there is [`serve_with`](Self::serve_with).
     ///
@@ -299,7 +310,7 @@ async fn serve_one<H, F, E>(
     peer: SocketAddr,
     config: Arc<Config>,
     handler: Arc<H>,
-    mut entered: super::drain::Entered,
+    entered: Entered,
     id: u64,
 ) where
     H: Fn(Session) -> F + Send + Sync + 'static,
@@ -317,14 +328,27 @@ async fn serve_one<H, F, E>(
         &config.telemetry,
     )
     .await;
-    let session = match opened {
-        Ok(session) => session,
+    match opened {
+        Ok(session) => handle(session, &config, handler, entered, id).await,
         Err(error) => {
             tracing::warn!(%error, %peer, "a call could not be taken over");
             config.failed(&error);
-            return;
         }
-    };
+    }
+}
+
+/// Runs the handler, lets what it dropped end, and leaves.
+pub(super) async fn handle<H, F, E>(
+    session: Session,
+    config: &Config,
+    handler: Arc<H>,
+    mut entered: Entered,
+    id: u64,
+) where
+    H: Fn(Session) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
+{
     let client = session.client().clone();
     let uuid = session.uuid().to_owned();
     entered.live(id, client.clone());
@@ -356,9 +380,30 @@ async fn serve_one<H, F, E>(
             "a call's connection is closed although something that its handler began is not done"
         );
     }
+    if config.setup.myevents {
+        last_words(&client).await;
+    }
     if client.close_reason().is_none() {
         client.exit().await;
     }
+}
+
+/// Waits for the end of a call that is being hung up: leaving at once would be leaving before it is
+/// told, and nobody would know how long the call was. A call that is not being hung up is left at
+/// once.
+async fn last_words(client: &Client) {
+    let ending = client.shared.common.ending.get();
+    let Some(ending) = ending.filter(|ending| ending.is_under_way()) else {
+        return;
+    };
+    let told = async {
+        tokio::select! {
+            () = ending.over() => {}
+            _ = client.closed() => {}
+        }
+    };
+    // the switch may be told to send nothing of it
+    let _ = tokio::time::timeout(LAST_WORDS, told).await;
 }
 
 impl Config {

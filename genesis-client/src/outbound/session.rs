@@ -12,7 +12,7 @@ use genesis_proto::session::{ClientSession, CloseReason};
 use genesis_proto::{Command, Event, EventName, HangupCause, Headers, Reply};
 use tokio::sync::mpsc;
 
-use super::{Control, Mode, SocketMode};
+use super::{Control, Ending, Mode, SocketMode};
 use crate::client::{Client, Common, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::execute::Execution;
@@ -88,6 +88,7 @@ impl Session {
             Error::new(ErrorKind::Protocol, "the connect reply names no Unique-ID")
         })?;
         let common = Arc::new(Common::new(options, observe));
+        let _ = common.ending.set(Ending::new(&uuid));
         common.set_probes(mode.is_async() && mode.is_full());
         // bounded as on an inbound connection
         let (requests, receiver) = mpsc::unbounded_channel();
