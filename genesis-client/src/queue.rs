@@ -67,6 +67,8 @@ struct State<T> {
 /// What came of putting an item in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pushed {
+    /// False: nothing comes in any more, or not yet.
+    pub(crate) taken: bool,
     pub(crate) dropped: u64,
     /// More than half of a bound is taken: the reader should get a chance to run.
     pub(crate) pressed: bool,
@@ -134,6 +136,7 @@ impl<T: Queued> Queue<T> {
                     Overflow::DropNewest => {
                         state.lost_back += 1;
                         return Pushed {
+                            taken: true,
                             dropped: 1,
                             pressed: true,
                         };
@@ -143,6 +146,7 @@ impl<T: Queued> Queue<T> {
                         state.closed = true;
                         state.wake();
                         return Pushed {
+                            taken: true,
                             dropped: 1,
                             pressed: true,
                         };
@@ -163,7 +167,11 @@ impl<T: Queued> Queue<T> {
         let pressed =
             state.items.len() * 2 > self.bounds.items || state.bytes > self.bounds.bytes / 2;
         state.wake();
-        Pushed { dropped, pressed }
+        Pushed {
+            taken: true,
+            dropped,
+            pressed,
+        }
     }
 
     /// Nothing more will come; what is queued can still be taken.

@@ -41,6 +41,14 @@ struct Turn {
     observed: observe::Processing,
 }
 
+/// What ends a consumer.
+#[derive(Debug)]
+pub(super) struct Stop {
+    pub(super) observed: observe::Operation,
+    /// Its events end where those of another begin.
+    pub(super) handed_over: bool,
+}
+
 /// How a task ended, unless it panicked.
 #[derive(Debug)]
 enum Finished {
@@ -100,24 +108,31 @@ impl Dispatcher {
     }
 
     /// Runs until the stream ends or `stop` says so, and then until what is queued is handled.
-    pub(super) async fn run(
-        mut self,
-        mut stream: EventStream,
-        mut stop: oneshot::Receiver<observe::Operation>,
-    ) {
+    pub(super) async fn run(mut self, mut stream: EventStream, mut stop: oneshot::Receiver<Stop>) {
         let mut at_once = 0;
-        let stopped = loop {
+        let mut stopped = None;
+        loop {
             self.launch();
             tokio::select! {
-                // when only the handle was dropped, the task is aborted
-                stopped = &mut stop => break stopped.ok(),
+                told = &mut stop, if stopped.is_none() => match told {
+                    Ok(told) => {
+                        stopped = Some(told.observed);
+                        // the connection, not this task, knows the last event that is this one's: what
+                        // it has yet to read before that would be nobody's if the stream were left
+                        if !told.handed_over {
+                            break;
+                        }
+                    }
+                    // when only the handle was dropped, the task is aborted
+                    Err(_) => break,
+                },
                 Some(joined) = self.tasks.join_next_with_id() => self.on_joined(joined),
                 item = stream.next() => match item {
                     Some(item) => {
                         self.on_item(item);
                         at_once += 1;
                     }
-                    None => break None,
+                    None => break,
                 },
             }
             if at_once >= ITEMS_AT_ONCE {
@@ -125,14 +140,19 @@ impl Dispatcher {
                 self.launch();
                 tokio::task::yield_now().await;
             }
-        };
+        }
         while let Some(item) = stream.try_next() {
             self.on_item(item);
         }
         drop(stream);
+        let told = stopped.is_some();
         let observed = stopped.unwrap_or_else(|| self.observe.operation("consumer.stop", None));
         self.drain().await;
         observed.succeeded();
+        if !told && let Ok(told) = stop.try_recv() {
+            // it was told while it ended by itself
+            told.observed.succeeded();
+        }
     }
 
     /// Handles what is queued, within the deadline.

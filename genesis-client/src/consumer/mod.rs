@@ -302,8 +302,10 @@ impl Consumer {
 
     /// As [`start`](Self::start), in the place of another consumer of the same connection: there is one
     /// point between two events up to which all are `before`'s, and after which all are the new one's, so
-    /// that none is lost and none is handled twice. `before` handles what it has got and then ends, as
-    /// after [`RunningConsumer::stop`], which waits for that.
+    /// that none is lost and none is handled twice. The point is the next event that the connection
+    /// reads. `before` handles what came until then, as far as its bounds allow, and then ends, as after
+    /// [`RunningConsumer::stop`], which waits for that; dropping it instead throws away what it has. An
+    /// event of a channel can have its turn here while `before` still handles an earlier one of it.
     ///
     /// ```no_run
     /// # use genesis_client::{Client, Consumer, RunningConsumer};
@@ -319,7 +321,9 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start), and when `before` belongs to another connection. `before` goes on then.
+    /// As [`start`](Self::start), and when `before` belongs to another connection or another consumer has
+    /// taken over from it already. What was at work goes on then. While both are subscribed they count
+    /// as two of [`Options::subscribers`](crate::Options::subscribers).
     ///
     /// # Cancel safety
     ///
@@ -342,13 +346,13 @@ impl Consumer {
         let subscribed = observed.run(subscribing).await;
         observe_end(observed, &subscribed);
         let stream = subscribed?;
+        let index = Index::new(self.handlers);
+        let observe = self.client.observe().clone();
+        let dispatcher = Dispatcher::new(index, self.missed, self.failures, self.limits, observe);
         // nothing is awaited from here on: it happens or it does not
         if let Some(before) = before {
             before.hand_over(&stream)?;
         }
-        let index = Index::new(self.handlers);
-        let observe = self.client.observe().clone();
-        let dispatcher = Dispatcher::new(index, self.missed, self.failures, self.limits, observe);
         Ok(RunningConsumer::spawn(self.client, stream, dispatcher))
     }
 }

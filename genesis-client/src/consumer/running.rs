@@ -2,16 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use genesis_proto::session::CloseReason;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::dispatch::Dispatcher;
+use super::dispatch::{Dispatcher, Stop};
 use crate::client::Client;
-use crate::error::Result;
-use crate::observe;
+use crate::error::{Error, ErrorKind, Result};
 use crate::router::SubscriberId;
 use crate::subscription::EventStream;
 
@@ -92,7 +91,9 @@ pub struct RunningConsumer {
     client: Client,
     counters: Arc<Counters>,
     subscriber: SubscriberId,
-    stop: Option<oneshot::Sender<observe::Operation>>,
+    stop: Option<oneshot::Sender<Stop>>,
+    /// Another has taken its place, or will with the next event that is read.
+    handed_over: AtomicBool,
     ended: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
@@ -111,6 +112,7 @@ impl RunningConsumer {
             counters,
             subscriber,
             stop: Some(stop),
+            handed_over: AtomicBool::new(false),
             ended,
             task,
         }
@@ -121,8 +123,14 @@ impl RunningConsumer {
         Arc::ptr_eq(&self.client.shared, &client.shared)
     }
 
-    /// What it gets, the other gets from the next event on.
+    /// What it gets, the other gets from the next event on. Once only: each event is one's.
     pub(super) fn hand_over(&self, to: &EventStream) -> Result<()> {
+        if self.handed_over.swap(true, Ordering::Relaxed) {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "another consumer has already taken over from this one; take over from that one",
+            ));
+        }
         to.shared.hand_over(self.subscriber, to.id)
     }
 
@@ -142,7 +150,10 @@ impl RunningConsumer {
             // the end is a child of what is current here; its task being gone means that it has
             // stopped already
             if !stop.is_closed() {
-                let _ = stop.send(self.client.observe().operation("consumer.stop", None));
+                let _ = stop.send(Stop {
+                    observed: self.client.observe().operation("consumer.stop", None),
+                    handed_over: self.handed_over.load(Ordering::Relaxed),
+                });
             }
         }
         self.ended().await;

@@ -282,10 +282,8 @@ impl Core {
     fn on_subscriber(&mut self, request: Request, session: Option<&mut ClientSession>) {
         match request {
             Request::HandOver { from, to } => {
-                let handed_over = self.router.hand_over(from, to);
-                if handed_over {
-                    self.on_subscriber(Request::Unsubscribe(from), session);
-                }
+                self.router.hand_over(from, to);
+                self.on_subscriber(Request::Unsubscribe(from), session);
             }
             Request::Subscribe {
                 id,

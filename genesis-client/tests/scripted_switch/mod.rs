@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use genesis_client::{Client, Inbound, Reconnect};
+use genesis_client::{Client, Inbound, Options, Reconnect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 
@@ -23,6 +23,10 @@ struct State {
     /// Outputs of `api`, in order; then always empty output.
     outputs: VecDeque<String>,
     commands: Vec<String>,
+    /// What stands behind the next reply, in one piece with it.
+    behind_reply: String,
+    /// Replies are kept back.
+    silent: bool,
 }
 
 impl Switch {
@@ -38,6 +42,14 @@ impl Switch {
         let io = switch.accept();
         let client = Inbound::builder().connect_over(io).await.unwrap();
         (client, switch)
+    }
+
+    /// The same with these options.
+    pub(crate) async fn connect_with(options: Options) -> (Client, Self) {
+        let switch = Self::new();
+        let io = switch.accept();
+        let builder = Inbound::builder().options(options);
+        (builder.connect_over(io).await.unwrap(), switch)
     }
 
     /// The same with a client that connects again.
@@ -71,6 +83,16 @@ impl Switch {
     /// Sets the output of the next `api`.
     pub(crate) fn output(&self, output: impl Into<String>) {
         self.state.lock().unwrap().outputs.push_back(output.into());
+    }
+
+    /// Sends these bytes in one piece with the next reply.
+    pub(crate) fn behind_reply(&self, bytes: impl Into<String>) {
+        self.state.lock().unwrap().behind_reply = bytes.into();
+    }
+
+    /// Replies to nothing any more, or again to what comes.
+    pub(crate) fn silent(&self, silent: bool) {
+        self.state.lock().unwrap().silent = silent;
     }
 
     pub(crate) fn commands(&self) -> Vec<String> {
@@ -110,13 +132,18 @@ impl Switch {
 
     fn reply(&self, command: String) -> String {
         let mut state = self.state.lock().unwrap();
-        let reply = if command.starts_with("api ") {
+        if state.silent {
+            state.commands.push(command);
+            return String::new();
+        }
+        let mut reply = if command.starts_with("api ") {
             let output = state.outputs.pop_front().unwrap_or_default();
             let length = output.len();
             format!("Content-Type: api/response\nContent-Length: {length}\n\n{output}")
         } else {
             "Content-Type: command/reply\nReply-Text: +OK accepted\n\n".to_owned()
         };
+        reply.push_str(&std::mem::take(&mut state.behind_reply));
         state.commands.push(command);
         reply
     }
