@@ -271,7 +271,8 @@ fn every_invariant_names_its_test() {
     for invariant in text.split("Invariant:").skip(1) {
         // up to the end of its paragraph or list item
         let end = invariant.find("\n\n").unwrap_or(invariant.len());
-        let invariant = invariant[..end].replace('\n', " ");
+        let words: Vec<&str> = invariant[..end].split_whitespace().collect();
+        let invariant = words.join(" ");
         invariants += 1;
         let (_, checked) = invariant
             .split_once("checked by ")
