@@ -44,7 +44,7 @@ pub(crate) struct Globs(Vec<Glob>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Glob {
     text: Box<str>,
-    /// The longest part that every hit has, in lower case.
+    /// The longest part between stars, which every hit has, without the signs around it.
     stem: Box<[u8]>,
 }
 
@@ -53,11 +53,12 @@ impl Globs {
         let globs = globs.into_iter().filter_map(|glob| {
             let text = glob.as_ref().trim();
             let stem = text
-                .split(|c: char| !c.is_ascii_alphanumeric())
+                .split('*')
+                .map(|part| part.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
                 .max_by_key(|part| part.len())?;
             (!text.is_empty()).then(|| Glob {
                 text: text.into(),
-                stem: stem.to_ascii_lowercase().into_bytes().into(),
+                stem: stem.as_bytes().into(),
             })
         });
         Self(globs.collect())
@@ -98,7 +99,7 @@ impl Stems {
         let stems: Box<[Box<[u8]>]> = stems.collect();
         let mut begins = [false; 256];
         for first in stems.iter().filter_map(|stem| stem.first()) {
-            begins[usize::from(*first)] = true;
+            begins[usize::from(first.to_ascii_lowercase())] = true;
             begins[usize::from(first.to_ascii_uppercase())] = true;
         }
         Self { stems, begins }
@@ -110,7 +111,7 @@ impl Stems {
             let mut stems = self.stems.iter();
             stems.any(|stem| {
                 let part = rest.get(..stem.len());
-                part.is_some_and(|part| part.eq_ignore_ascii_case(stem))
+                part.is_some_and(|part| part.iter().zip(&**stem).all(|(a, b)| same(*a, *b)))
             })
         };
         // a glob of nothing but stars has an empty stem, which is everywhere

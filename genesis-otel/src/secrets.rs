@@ -4,7 +4,11 @@
 //! of an application, the argument of an api) is kept, what a secret name is set to is masked.
 //! Too much masked is fine, too little is not.
 
+mod assignment;
+
 use std::borrow::Cow;
+
+use assignment::Brackets;
 
 use crate::glob::{Globs, Stems};
 
@@ -18,8 +22,18 @@ pub const DENIED: &[&str] = &[
     "*credential*",
     "sip_auth_*",
     "*a1-hash*",
-    "*_pin",
     "pin",
+    "*_pin",
+    "*.pin",
+    "pin_code",
+    "*_pin_code",
+    "pin_number",
+    "*_pin_number",
+    "*passcode*",
+    "*_token",
+    "*.token",
+    "*api_key*",
+    "*private_key*",
 ];
 
 pub(crate) const MASK: &str = "***";
@@ -60,51 +74,41 @@ impl Secrets {
 
     /// `value` with the secrets in it masked.
     ///
-    /// Inside the brackets of a dial string a secret ends with its assignment, elsewhere with the
-    /// text: nobody can tell how far it goes.
+    /// Inside the brackets of a dial string a secret ends with its assignment, at the delimiter that
+    /// is in force there or the bracket that closes, elsewhere with the text: nobody can tell how far
+    /// it goes.
     pub(crate) fn masked<'a>(&self, value: &'a str) -> Cow<'a, str> {
         let bytes = value.as_bytes();
         // most values are one word: nothing in them is set to anything
-        if !bytes.iter().any(|&byte| is_gap(byte) || byte == b'(') {
+        if !bytes.iter().any(|&byte| assignment::may_assign(byte)) {
             return Cow::Borrowed(value);
         }
         if !self.stems.are_in(bytes) {
             return without_places(Cow::Borrowed(value));
         }
+        let mut brackets = Brackets::new(bytes);
         let mut out = String::new();
         let mut kept = 0;
-        let mut depth = 0_usize;
         let mut at = 0;
         while at < bytes.len() {
-            let byte = bytes[at];
-            if !is_word(byte) {
-                match byte {
-                    b'{' | b'[' | b'<' => depth += 1,
-                    b'}' | b']' | b'>' => depth = depth.saturating_sub(1),
-                    _ => {}
-                }
-                at += 1;
+            if !is_word(bytes[at]) {
+                at += brackets.read(at);
                 continue;
             }
-            let length = bytes[at..]
-                .iter()
-                .take_while(|&&byte| is_word(byte))
-                .count();
+            let word = bytes[at..].iter().take_while(|&&byte| is_word(byte));
+            let length = word.count();
             let word = &bytes[at..at + length];
             at += length;
             if !self.is_secret(word) {
                 continue;
             }
-            let gap = bytes[at..].iter().take_while(|&&byte| is_gap(byte)).count();
-            let start = at + gap;
-            if gap == 0 || start >= bytes.len() {
+            let Some(start) = brackets.start(at) else {
                 continue;
-            }
-            let end = secret_end(bytes, start, bytes[start - 1], depth);
-            out.push_str(&value[kept..start]);
+            };
+            at = brackets.end(start);
+            out.push_str(&value[kept..start.at]);
             out.push_str(MASK);
-            kept = end;
-            at = end;
+            kept = at;
         }
         let masked = if kept == 0 {
             Cow::Borrowed(value)
@@ -135,32 +139,6 @@ impl Secrets {
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
-}
-
-fn is_gap(byte: u8) -> bool {
-    // `db insert/REALM/password/X` is an assignment, too
-    matches!(byte, b' ' | b'\t' | b'=' | b':' | b'/' | b'"' | b'\'')
-}
-
-/// Where the secret ends that starts at `start`, after the byte `before`. Always a boundary of
-/// characters, for the ends are ASCII.
-fn secret_end(bytes: &[u8], start: usize, before: u8, depth: usize) -> usize {
-    let quote = matches!(before, b'"' | b'\'').then_some(before);
-    let mut at = start;
-    while at < bytes.len() {
-        let byte = bytes[at];
-        let ends = match quote {
-            Some(quote) => byte == quote,
-            None if depth > 0 => matches!(byte, b',' | b'}' | b']' | b'>' | b';' | b'\n'),
-            None => false,
-        };
-        if ends {
-            return at;
-        }
-        // a backslash takes the meaning from what follows it
-        at += if byte == b'\\' { 2 } else { 1 };
-    }
-    bytes.len()
 }
 
 /// Masks what is a secret by the place where it stands.
@@ -224,10 +202,16 @@ fn without_userinfo(value: Cow<'_, str>) -> Cow<'_, str> {
         let (before, after) = rest.split_at(found + length);
         out.push_str(before);
         rest = after;
-        let end = after
-            .find(|c: char| c.is_whitespace() || matches!(c, '/' | ',' | ';' | '>' | '"' | '\''))
-            .unwrap_or(after.len());
-        let userinfo = after[..end].rfind('@').map(|at| &after[..at]);
+        let word = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+        let word = &after[..word.unwrap_or(after.len())];
+        let strict = word.find(['/', ',', ';', '>']).unwrap_or(word.len());
+        let userinfo = word[..strict].rfind('@').or_else(|| {
+            // what is no port is a password with one of these in it
+            let (_, port) = word[..strict].split_once(':')?;
+            let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+            (!is_port).then(|| word.rfind('@')).flatten()
+        });
+        let userinfo = userinfo.map(|at| &word[..at]);
         if let Some((user, password)) = userinfo.and_then(|text| text.split_once(':')) {
             out.push_str(user);
             out.push(':');
@@ -288,6 +272,10 @@ pub fn command_label(command: &str) -> &'static str {
         .find(|known| known.eq_ignore_ascii_case(first))
         .unwrap_or(&OTHER)
 }
+
+#[cfg(test)]
+#[path = "secrets/tests.rs"]
+mod any_text;
 
 #[cfg(test)]
 mod tests {
