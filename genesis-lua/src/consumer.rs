@@ -114,7 +114,8 @@ impl RunningLuaConsumer {
 
     /// Runs another version from now on: it gets the events that come, the one before handles those
     /// that it has got. Between two events one takes the place of the other, so that each is handled by
-    /// exactly one of them.
+    /// exactly one of them. An event of a channel does not wait for what the version before does with an
+    /// earlier one of it.
     ///
     /// # Errors
     ///
