@@ -320,7 +320,7 @@ async fn serve_one<H, F, E>(
     if let Err(error) = tune(&stream, config.options.tcp_keepalive) {
         tracing::debug!(%error, %peer, "TCP options could not be set");
     }
-    let opened = Session::open(
+    let opened = Session::open_handled(
         Box::new(stream),
         Some(peer),
         config.options.clone(),
@@ -329,7 +329,7 @@ async fn serve_one<H, F, E>(
     )
     .await;
     match opened {
-        Ok(session) => handle(session, &config, handler, entered, id).await,
+        Ok(opened) => handle(opened, &config, handler, entered, id).await,
         Err(error) => {
             tracing::warn!(%error, %peer, "a call could not be taken over");
             config.failed(&error);
@@ -339,7 +339,7 @@ async fn serve_one<H, F, E>(
 
 /// Runs the handler, lets what it dropped end, and leaves.
 pub(super) async fn handle<H, F, E>(
-    session: Session,
+    (session, observed): (Session, observe::Operation),
     config: &Config,
     handler: Arc<H>,
     mut entered: Entered,
@@ -354,7 +354,6 @@ pub(super) async fn handle<H, F, E>(
     entered.live(id, client.clone());
     // a task of its own contains a panic, and a set of one aborts it when the server is dropped
     let mut task = JoinSet::new();
-    let observed = client.observe().handling(session.channel_data_event());
     task.spawn(observed.run(async move { handler(session).await }));
     match task.join_next().await {
         Some(Ok(Err(error))) => {

@@ -71,6 +71,31 @@ impl Session {
         setup: Setup,
         telemetry: &Telemetry,
     ) -> Result<Self> {
+        let opened = Self::open_then(io, peer, options, setup, telemetry, |_, _| ());
+        Ok(opened.await?.0)
+    }
+
+    /// The same for a call that is handled: that begins before any event of the call is read, so that
+    /// these are in the same trace.
+    pub(super) async fn open_handled(
+        io: Box<dyn Transport>,
+        peer: Option<SocketAddr>,
+        options: Options,
+        setup: Setup,
+        telemetry: &Telemetry,
+    ) -> Result<(Self, observe::Operation)> {
+        let begin = observe::Connection::handling;
+        Self::open_then(io, peer, options, setup, telemetry, begin).await
+    }
+
+    async fn open_then<T>(
+        io: Box<dyn Transport>,
+        peer: Option<SocketAddr>,
+        options: Options,
+        setup: Setup,
+        telemetry: &Telemetry,
+        then: impl FnOnce(&observe::Connection, &Event) -> T,
+    ) -> Result<(Self, T)> {
         let observe = observe::Connection::outbound(telemetry, peer);
         let mut link = Link::new(io, ClientSession::outbound(options.limits));
         let reply = match link.open(options.connect_timeout).await? {
@@ -87,6 +112,7 @@ impl Session {
         let uuid = data.unique_id().map(Cow::into_owned).ok_or_else(|| {
             Error::new(ErrorKind::Protocol, "the connect reply names no Unique-ID")
         })?;
+        let begun = then(&observe, &data);
         let common = Arc::new(Common::new(options, observe));
         let _ = common.ending.set(Ending::new(&uuid));
         common.set_probes(mode.is_async() && mode.is_full());
@@ -107,13 +133,14 @@ impl Session {
             core.close(reason);
         });
         let shared = Shared::new(common, requests, Some(mode), Some(uuid.clone()));
-        Ok(Self {
+        let session = Self {
             client: Client::new(Arc::new(shared)),
             data,
             uuid,
             mode,
             peer,
-        })
+        };
+        Ok((session, begun))
     }
 
     /// Speaks with a switch over a transport of any kind on which it has just connected to us. For

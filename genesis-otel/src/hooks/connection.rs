@@ -20,10 +20,11 @@ use super::processing::Processing;
 use super::reader::Reader;
 use super::sight::Sight;
 use crate::config::Telemetry;
-use crate::lifecycle::{Switch, below, process_event, read_for_processing};
+use crate::lifecycle::{
+    Switch, below, handled_in, parent_of_handling, process_event, read_for_processing,
+};
 use crate::metering::Labels;
 use crate::secrets::command_name;
-use crate::traceparent;
 use crate::vocabulary::values::{OTHER, Slot};
 use crate::vocabulary::{metrics, operations, spans};
 
@@ -112,16 +113,20 @@ impl Connection {
         operation
     }
 
-    /// A session being handled: the span `outbound_handle_connection`, in the trace that the
-    /// channel's data names, if they name one.
+    /// A session being handled: the span `outbound_handle_connection`, in the trace of its channel.
+    /// If the channel has none yet, neither by its data nor by what another connection was told of it,
+    /// that of this span is its trace. To be called before events of the session are read.
     pub fn handling(&self, channel_data: &Event) -> Operation {
         let mut start = Start::of(&spans::OUTBOUND_HANDLE_CONNECTION);
+        let shared = self.telemetry().shared();
         if self.is_active() {
-            let named = channel_data.get("variable_traceparent");
-            let named = named.as_deref().and_then(traceparent::parse);
-            start.parent = named.map(|span| below(Some(&span)));
+            let parent = parent_of_handling(shared, channel_data);
+            start.parent = parent.map(|span| below(Some(&span)));
         }
         let operation = Operation::begin(self, start);
+        if let Some(span) = operation.span_context() {
+            handled_in(shared, channel_data, span);
+        }
         if let Side::Outbound { peer: Some(peer) } = &self.inner.side {
             operation.attributes(|| {
                 let (address, port) = (peer.ip().to_string(), i64::from(peer.port()));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::Either;
 use genesis_proto::Command;
-use opentelemetry::trace::{FutureExt, Span as _, SpanBuilder, TraceContextExt};
+use opentelemetry::trace::{FutureExt, Span as _, SpanBuilder, SpanContext, TraceContextExt};
 use opentelemetry::{Context, KeyValue, Value};
 
 use super::connection::Connection;
@@ -224,6 +224,13 @@ impl Operation {
                 .expected
                 .put(uuid, span);
         }
+    }
+
+    /// Its span, if it has one.
+    pub(super) fn span_context(&self) -> Option<SpanContext> {
+        let context = self.under.as_deref()?.context.as_ref()?;
+        let span = context.span().span_context().clone();
+        span.is_valid().then_some(span)
     }
 
     fn recorded(&self) -> Option<&Context> {

@@ -238,6 +238,19 @@ impl Channels {
         }
     }
 
+    /// A channel whose variables are shown is handled in this span: what is learned of it from here on
+    /// is below, unless its trace is fixed. Gives the span back if the channel is not known.
+    pub(crate) fn handle(&mut self, uuid: &str, span: SpanContext) -> Option<SpanContext> {
+        let Some(channel) = self.by_uuid.get_mut(uuid) else {
+            return Some(span);
+        };
+        channel.settled = true;
+        if channel.root.is_none() {
+            channel.traceparent = Some(span);
+        }
+        None
+    }
+
     /// The span of a channel, to be [given back](Self::open).
     pub(crate) fn take_span(&mut self, uuid: &str) -> Option<BoxedSpan> {
         self.by_uuid.get_mut(uuid)?.take_span()

@@ -55,6 +55,11 @@ impl Observers {
         switches.insert(core.into(), Arc::downgrade(&switch));
         switch
     }
+
+    /// The switch of this `Core-UUID`, if somebody observes it.
+    pub(super) fn find(&self, core: &str) -> Option<Arc<Switch>> {
+        locked(&self.switches).get(core)?.upgrade()
+    }
 }
 
 impl Switch {

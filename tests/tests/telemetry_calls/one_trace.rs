@@ -1,6 +1,6 @@
 //! One call, one trace: through the ring group, the session that handles a leg, and another process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use genesis_channel::Channel;
 use genesis_client::Subscription;
@@ -98,6 +98,85 @@ async fn a_rings_legs_their_session_and_another_process_are_in_one_trace() {
         assert_eq!(parent == SpanId::INVALID, is_top, "{span:?}");
         assert!(is_top || ids.contains(&parent.to_string()), "{span:?}");
     }
+}
+
+/// Calls that a session answers and hangs up, with another connection of the same telemetry that saw
+/// them first, or without.
+async fn served_calls(onlooked: bool) {
+    const CALLS: usize = 30;
+    let watch = Watch::new();
+    let sim = switch(|_| {}).await;
+    let onlooker = connect(&sim, &watch.telemetry).await;
+    let seen = match onlooked {
+        true => Some(onlooker.subscribe(Subscription::all()).await.unwrap()),
+        false => None,
+    };
+    let Served {
+        address,
+        mut over,
+        _serving,
+    } = served(&watch.telemetry, |session| async move {
+        session.execute("answer", "").await?.complete().await?;
+        session.hangup(None).await?;
+        Ok(())
+    })
+    .await;
+    for _ in 0..CALLS {
+        let line = format!("null/1 '&socket({address} async full)'");
+        let answer = sim.switch().api("originate", &line).await;
+        assert!(answer.starts_with("+OK"), "{answer}");
+    }
+    for _ in 0..CALLS {
+        soon(over.recv()).await.unwrap().unwrap();
+    }
+    soon(async {
+        while watch.named("outbound_handle_connection").len() < CALLS
+            || watch.total("genesis_connections_active", &[("type", "outbound")]) > 0.0
+        {
+            tokio::time::sleep(millis(5)).await;
+        }
+    })
+    .await;
+    onlooker.api("status").await.unwrap();
+    drop(seen);
+
+    assert_eq!(
+        watch.total("genesis_call_duration_seconds", &[]),
+        CALLS as f64
+    );
+    let normal = [("hangup.cause", "NORMAL_CLEARING")];
+    assert_eq!(
+        watch.total("genesis_channel_hangup_causes_total", &normal),
+        CALLS as f64
+    );
+    let handled = watch.named("outbound_handle_connection");
+    let traces: BTreeSet<String> = handled.iter().map(|span| trace(span).to_string()).collect();
+    assert_eq!(traces.len(), CALLS);
+    let mut of_channels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for span in watch.spans() {
+        if span.name.starts_with("freeswitch.channel.") {
+            let uuid = attribute(&span, "channel.uuid").unwrap();
+            let seen = of_channels.entry(uuid).or_default();
+            seen.insert(trace(&span).to_string());
+        }
+    }
+    assert_eq!(of_channels.len(), CALLS);
+    assert!(
+        of_channels.values().all(|seen| seen.len() == 1),
+        "{of_channels:?}"
+    );
+    let seen: BTreeSet<String> = of_channels.into_values().flatten().collect();
+    assert_eq!(seen, traces);
+}
+
+#[tokio::test]
+async fn a_call_that_is_handled_is_one_trace() {
+    served_calls(false).await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_handled_after_another_connection_saw_it_is_one_trace() {
+    served_calls(true).await;
 }
 
 #[tokio::test(start_paused = true)]

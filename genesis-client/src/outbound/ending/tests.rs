@@ -95,7 +95,8 @@ where
         linger: Some(Duration::from_secs(5)),
     };
     let telemetry = Telemetry::default();
-    let session = Session::open(Box::new(ours), None, Options::default(), setup, &telemetry);
+    let session =
+        Session::open_handled(Box::new(ours), None, Options::default(), setup, &telemetry);
     let session = session.await.unwrap();
     let drain = Drain::new();
     let config = Config::defaults();
@@ -176,7 +177,8 @@ async fn the_deadline_of_a_drain_does_not_wait_for_the_end() {
         linger: None,
     };
     let telemetry = Telemetry::default();
-    let session = Session::open(Box::new(ours), None, Options::default(), setup, &telemetry);
+    let session =
+        Session::open_handled(Box::new(ours), None, Options::default(), setup, &telemetry);
     let session = session.await.unwrap();
     let drain = Drain::new();
     let entered = drain.enter();
