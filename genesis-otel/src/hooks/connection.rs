@@ -96,6 +96,8 @@ impl Connection {
     /// deadline.
     pub fn connecting(&self, limit: Duration) -> Operation {
         self.look();
+        let labels = [("type", self.side())];
+        self.level("genesis_connections_active", &labels).is_born();
         let mut start = Start::of(&spans::INBOUND_CONNECT);
         start.limit = Some(limit);
         let operation = Operation::begin(self, start);

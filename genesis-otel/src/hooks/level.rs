@@ -35,20 +35,33 @@ impl Level {
         }
     }
 
+    /// The gauge is there from now on, also if nobody has a part in it: an alert about 0 has to see
+    /// it.
+    pub(super) fn is_born(&mut self) {
+        self.find();
+        if let Some(gauge) = &self.gauge {
+            gauge.increment(0.0);
+        }
+    }
+
     /// This holder's part is now `value`.
     pub fn set(&mut self, value: u64) {
         if value == self.part {
             return;
         }
+        self.find();
+        if let Some(gauge) = &self.gauge {
+            gauge.increment(value as f64 - self.part as f64);
+            self.part = value;
+        }
+    }
+
+    fn find(&mut self) {
         if self.gauge.is_none() {
             self.gauge = self.of.as_ref().and_then(|(connection, metric, labels)| {
                 let sight = connection.sight_of_metrics()?;
                 Some(sight.meters.as_ref()?.gauge(metric, labels))
             });
-        }
-        if let Some(gauge) = &self.gauge {
-            gauge.increment(value as f64 - self.part as f64);
-            self.part = value;
         }
     }
 }

@@ -27,7 +27,11 @@ fn connecting_names_the_peer() {
     ] {
         assert_eq!(attribute(&spans[0], name).as_deref(), Some(value), "{name}");
     }
-    assert!(watch.metrics().is_empty());
+    // there before any link: an alert about a process that never had one needs it
+    let labels = [("type", "inbound")];
+    let metrics = watch.metrics();
+    assert_eq!(value(&metrics, "genesis_connections_active", &labels), 0.0);
+    assert_eq!(metrics.len(), 1, "{metrics:?}");
 }
 
 #[test]
