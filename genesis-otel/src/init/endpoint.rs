@@ -48,6 +48,11 @@ impl Endpoint {
         };
         let no_endpoint = || wrong(format!("it is no endpoint; write a URL such as {example}"));
         let uri: Uri = whole.parse().map_err(|_| no_endpoint())?;
+        if !has_usable_port(&uri) {
+            return Err(wrong(format!(
+                "the port is none; write one from 1 to 65535, as in {example}"
+            )));
+        }
         match uri.scheme_str() {
             _ if uri.host().is_none_or(str::is_empty) => Err(no_endpoint()),
             Some("http") => Ok((Self(uri), None)),
@@ -60,6 +65,14 @@ impl Endpoint {
     pub(super) fn whole(&self) -> String {
         self.0.to_string()
     }
+}
+
+/// No port is usable, too: that of the scheme. `Uri` takes 99999, and would mean 80 by it.
+fn has_usable_port(uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else {
+        return true;
+    };
+    authority.as_str() == authority.host() || authority.port_u16().is_some_and(|port| port > 0)
 }
 
 impl fmt::Display for Endpoint {
@@ -102,6 +115,8 @@ mod tests {
             (Protocol::Http, BOTH, "http://c/b/", "http://c/b/v1/traces"),
             (Protocol::Http, OWN, "http://c:1/t", "http://c:1/t"),
             (Protocol::Http, OWN, "http://[::1]:1", "http://[::1]:1/"),
+            (Protocol::Http, OWN, "http://[::1]", "http://[::1]/"),
+            (Protocol::Http, OWN, "http://c:65535/t", "http://c:65535/t"),
             (Protocol::Grpc, BOTH, "http://c:1", "http://c:1/"),
         ] {
             let endpoint = read(protocol, &[(name, url)]).unwrap();
@@ -128,6 +143,13 @@ mod tests {
             ("http:///s3cret", "it is no endpoint"),
             ("http://c:1/s3 cret s3cret", "it is no endpoint"),
             ("ftp://c:1/s3cret", "it is no endpoint"),
+            ("http://c:99999/s3cret", "the port is none"),
+            ("http://c:65536", "the port is none"),
+            ("http://c:0", "the port is none"),
+            ("http://c:00/s3cret", "the port is none"),
+            ("http://c:", "the port is none"),
+            ("http://[::1]:99999", "the port is none"),
+            ("https://c:99999/s3cret", "the port is none"),
             ("s3cret", "it is no endpoint"),
             #[cfg(not(feature = "tls"))]
             (
