@@ -250,6 +250,20 @@ impl TelemetryBuilder {
     }
 }
 
+/// The variables that say yes or no.
+#[cfg(feature = "init")]
+pub(crate) const SWITCHES: [&str; 3] = [
+    "GENESIS_TRACE_ESL_LIFECYCLE",
+    "GENESIS_TRACE_CUSTOM_SUBCLASSES",
+    "GENESIS_TRACE_CHANNELS",
+];
+
+/// Whether `value` says yes or no.
+#[cfg(feature = "init")]
+pub(crate) fn is_switch(value: &str) -> bool {
+    is_no(value) || is_yes(value)
+}
+
 fn is_no(value: &str) -> bool {
     is_one_of(value, ["0", "false", "no", "off"])
 }

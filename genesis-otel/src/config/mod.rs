@@ -13,6 +13,8 @@ use opentelemetry::trace::{SpanRef, TracerProvider};
 use opentelemetry::{InstrumentationScope, KeyValue};
 
 pub use builder::TelemetryBuilder;
+#[cfg(feature = "init")]
+pub(crate) use builder::{SWITCHES, is_switch};
 pub(crate) use callbacks::Callbacks;
 pub use callbacks::{SpanDetails, Subject};
 

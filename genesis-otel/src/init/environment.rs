@@ -7,7 +7,9 @@ use opentelemetry_sdk::trace::Sampler;
 
 use super::Error;
 use super::endpoint::Endpoint;
+use super::numbers;
 use super::tls::Tls;
+use crate::config::{SWITCHES, is_switch};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -90,7 +92,7 @@ impl Signal {
 pub(super) struct Variables<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
 
 impl Variables<'_> {
-    fn get(&self, name: &str) -> Option<String> {
+    pub(super) fn get(&self, name: &str) -> Option<String> {
         let value = (self.0)(name)?;
         let value = value.trim();
         (!value.is_empty()).then(|| value.to_owned())
@@ -109,6 +111,8 @@ impl Variables<'_> {
 impl Environment {
     pub(super) fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let variables = Variables(get);
+        // they are of no signal, and hold without exporters, too
+        switches(&variables)?;
         if disabled(&variables)? {
             return Ok(Self {
                 disabled: true,
@@ -119,6 +123,7 @@ impl Environment {
         let at = resource.iter().rposition(|(key, _)| key == "service.name");
         let named = at.map(|at| resource.remove(at).1);
         resource.retain(|(key, _)| key != "service.name");
+        numbers::check(&variables)?;
         Ok(Self {
             disabled: false,
             service_name: variables.get("OTEL_SERVICE_NAME").or(named),
@@ -129,6 +134,17 @@ impl Environment {
             metrics: destinations(&variables, Signal::Metrics)?,
         })
     }
+}
+
+/// Whoever builds a `Telemetry` has no place for an error: here is one.
+fn switches(variables: &Variables<'_>) -> Result<(), Error> {
+    for name in SWITCHES {
+        if let Some(value) = variables.get(name).filter(|value| !is_switch(value)) {
+            let problem = format!("{value:?} is neither on nor off; write 1 or 0");
+            return Err(Error::environment(name, problem));
+        }
+    }
+    Ok(())
 }
 
 fn disabled(variables: &Variables<'_>) -> Result<bool, Error> {
@@ -197,32 +213,18 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 fn sampler(variables: &Variables<'_>) -> Result<Option<Sampler>, Error> {
+    let ratio = ratio(variables)?;
     let Some(name) = variables.get("OTEL_TRACES_SAMPLER") else {
         return Ok(None);
-    };
-    let ratio = || {
-        let variable = "OTEL_TRACES_SAMPLER_ARG";
-        let Some(text) = variables.get(variable) else {
-            return Ok(1.0);
-        };
-        let number = text.parse::<f64>().ok();
-        number
-            .filter(|ratio| (0.0..=1.0).contains(ratio))
-            .ok_or_else(|| {
-                Error::environment(
-                    variable,
-                    format!("{text:?} is no ratio; write a number from 0 to 1"),
-                )
-            })
     };
     let parent = |root| Sampler::ParentBased(Box::new(root));
     Ok(Some(match &*name.to_ascii_lowercase() {
         "always_on" => Sampler::AlwaysOn,
         "always_off" => Sampler::AlwaysOff,
-        "traceidratio" => Sampler::TraceIdRatioBased(ratio()?),
+        "traceidratio" => Sampler::TraceIdRatioBased(ratio),
         "parentbased_always_on" => parent(Sampler::AlwaysOn),
         "parentbased_always_off" => parent(Sampler::AlwaysOff),
-        "parentbased_traceidratio" => parent(Sampler::TraceIdRatioBased(ratio()?)),
+        "parentbased_traceidratio" => parent(Sampler::TraceIdRatioBased(ratio)),
         _ => {
             return Err(Error::environment(
                 "OTEL_TRACES_SAMPLER",
@@ -233,6 +235,21 @@ fn sampler(variables: &Variables<'_>) -> Result<Option<Sampler>, Error> {
             ));
         }
     }))
+}
+
+fn ratio(variables: &Variables<'_>) -> Result<f64, Error> {
+    let name = "OTEL_TRACES_SAMPLER_ARG";
+    let Some(text) = variables.get(name) else {
+        return Ok(1.0);
+    };
+    let number = text.parse::<f64>().ok();
+    let ratio = number.filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| {
+        Error::environment(
+            name,
+            format!("{text:?} is no ratio; write a number from 0 to 1"),
+        )
+    })
 }
 
 fn span_attributes(variables: &Variables<'_>) -> Result<Option<u32>, Error> {
@@ -248,9 +265,12 @@ fn span_attributes(variables: &Variables<'_>) -> Result<Option<u32>, Error> {
 /// else nowhere.
 fn destinations(variables: &Variables<'_>, signal: Signal) -> Result<Vec<Destination>, Error> {
     let variable = format!("OTEL_{}_EXPORTER", signal.in_names());
+    let how = how(variables, signal)?;
     let Some(list) = variables.get(&variable) else {
         return Ok(match variables.otlp(signal, "ENDPOINT") {
-            Some(_) => vec![Destination::Otlp(Box::new(otlp(variables, signal)?))],
+            Some(_) => vec![Destination::Otlp(Box::new(
+                how.to_collector(variables, signal)?,
+            ))],
             None => Vec::new(),
         });
     };
@@ -275,7 +295,9 @@ fn destinations(variables: &Variables<'_>, signal: Signal) -> Result<Vec<Destina
     }
     let mut found = Vec::new();
     if to_collector {
-        found.push(Destination::Otlp(Box::new(otlp(variables, signal)?)));
+        found.push(Destination::Otlp(Box::new(
+            how.to_collector(variables, signal)?,
+        )));
     }
     if to_stdout {
         found.push(Destination::Stdout);
@@ -283,7 +305,27 @@ fn destinations(variables: &Variables<'_>, signal: Signal) -> Result<Vec<Destina
     Ok(found)
 }
 
-fn otlp(variables: &Variables<'_>, signal: Signal) -> Result<Otlp, Error> {
+/// What is said of collectors, wherever they are.
+struct How {
+    protocol: Protocol,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    timeout: Duration,
+}
+
+impl How {
+    fn to_collector(self, variables: &Variables<'_>, signal: Signal) -> Result<Otlp, Error> {
+        let (endpoint, tls) = Endpoint::read(variables, signal, self.protocol)?;
+        Ok(Otlp {
+            protocol: self.protocol,
+            endpoint,
+            tls,
+            headers: self.headers,
+            timeout: self.timeout,
+        })
+    }
+}
+
+fn how(variables: &Variables<'_>, signal: Signal) -> Result<How, Error> {
     let protocol = match variables.otlp(signal, "PROTOCOL") {
         None => Protocol::Http,
         Some((name, value)) => match &*value.to_ascii_lowercase() {
@@ -305,21 +347,10 @@ fn otlp(variables: &Variables<'_>, signal: Signal) -> Result<Otlp, Error> {
     };
     let timeout = match variables.otlp(signal, "TIMEOUT") {
         None => DEFAULT_TIMEOUT,
-        Some((name, value)) => match value.parse::<u64>() {
-            Ok(milliseconds) if milliseconds > 0 => Duration::from_millis(milliseconds),
-            _ => {
-                return Err(Error::environment(
-                    name,
-                    format!("{value:?} is no time; write milliseconds, as in 10000"),
-                ));
-            }
-        },
+        Some((name, value)) => Duration::from_millis(numbers::milliseconds(&name, &value)?),
     };
-    let (endpoint, tls) = Endpoint::read(variables, signal, protocol)?;
-    Ok(Otlp {
+    Ok(How {
         protocol,
-        endpoint,
-        tls,
         headers,
         timeout,
     })

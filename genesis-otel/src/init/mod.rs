@@ -25,6 +25,7 @@ mod environment;
 mod error;
 mod guard;
 mod ids;
+mod numbers;
 mod otlp;
 mod prometheus;
 mod stdout;
