@@ -209,7 +209,12 @@ pub(super) fn is_end(name: &str) -> bool {
 
 /// Whether an event comes before the variables of its channel are shown.
 fn is_early(facts: &Facts<'_>) -> bool {
-    let names = ["CHANNEL_OUTGOING", "CHANNEL_STATE", "CHANNEL_CALLSTATE"];
+    let names = [
+        "CHANNEL_OUTGOING",
+        "CHANNEL_STATE",
+        "CHANNEL_CALLSTATE",
+        "CODEC",
+    ];
     names.contains(&&*facts.name) && !is_alive(facts)
 }
 

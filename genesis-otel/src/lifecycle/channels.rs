@@ -125,6 +125,14 @@ impl Channels {
             self.replace(uuid, facts, &mut update.changes);
         } else if name == "CHANNEL_UUID" {
             self.rename(facts, uuid, &mut update.changes);
+            // a leg that is called has had another UUID until now
+            let renamed = self.by_uuid.get_mut(uuid);
+            if let Some(channel) = renamed.filter(|channel| channel.root.is_none())
+                && let Some(caller) = expected.take(uuid)
+            {
+                channel.traceparent = Some(caller);
+                channel.settled = true;
+            }
         }
         if !self.by_uuid.contains_key(uuid) {
             if !self.may_begin(facts, uuid) {

@@ -4,6 +4,7 @@ use genesis_proto::{Event, EventName};
 
 use super::*;
 use crate::lifecycle::Ends;
+use crate::traceparent;
 
 const FOR: For = For {
     spans: true,
@@ -132,6 +133,30 @@ fn a_channel_that_takes_the_uuid_of_another_counts_once() {
     assert_eq!(table.active, 0.0);
     table.is("CHANNEL_DESTROY", "new");
     assert!(table.channels.by_age.is_empty());
+}
+
+#[test]
+fn a_leg_that_gets_its_expected_uuid_late_is_in_the_trace_of_who_calls_it() {
+    let caller = traceparent::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let stray = traceparent::parse("00-11111111111111111111111111111111-b7ad6b7169203331-01");
+    let mut table = Table::new(10);
+    table.expected.put("new", caller.clone().unwrap());
+    // as a loopback leg begins: its codec is set before its variables are, under the first UUID
+    let early = [
+        ("CHANNEL_STATE", "CS_INIT"),
+        ("CODEC", "CS_NONE"),
+        ("CODEC", "CS_INIT"),
+    ];
+    for (name, state) in early {
+        let event = table.event(name, "old", state, None);
+        assert_eq!(table.take(&event).known.parent, None, "{name}");
+        (table.channels).set_root("old", stray.clone().unwrap());
+    }
+    table.renamed("old", "new");
+    let created = table.is("CHANNEL_CREATE", "new");
+    assert_eq!(created.known.parent, caller);
+    table.channels.set_root("new", caller.clone().unwrap());
+    assert_eq!(table.is("CHANNEL_ANSWER", "new").known.parent, caller);
 }
 
 #[test]
