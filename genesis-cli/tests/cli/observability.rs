@@ -96,6 +96,35 @@ fn beating() -> Peer {
 }
 
 #[test]
+fn a_process_that_never_had_a_link_says_so() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port().to_string();
+    drop(closed);
+    let app = std::env::temp_dir().join(format!("genesis-no-link-{}.lua", std::process::id()));
+    fs::write(
+        &app,
+        "local app = genesis.consumer()\napp:handle('CHANNEL_ANSWER', function() end)\n",
+    )
+    .unwrap();
+    let mut consumer = genesis(&["consumer", "run"]);
+    consumer
+        .arg(&app)
+        .args(["--port", &port])
+        .env("GENESIS_METRICS_PORT", "0");
+    let serving = Serving::start(consumer);
+    let began = Instant::now();
+    let zero = "\ngenesis_connections_active{type=\"inbound\"} 0\n";
+    loop {
+        let metrics = serving.get("/metrics");
+        if metrics.contains(zero) {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{metrics}");
+    }
+    fs::remove_file(&app).unwrap();
+}
+
+#[test]
 fn commands_that_follow_serve_metrics_health_and_readiness() {
     for command in [
         &["events", "CHANNEL_ANSWER"][..],
