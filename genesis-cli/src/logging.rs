@@ -131,6 +131,9 @@ where
         event.record(&mut fields);
         let metadata = event.metadata();
         let name = level_name(*metadata.level());
+        if tells_errors_of_others(metadata.target()) {
+            fields.mask();
+        }
         let mut text = output::one_line(&fields.message);
         if metadata.target() != OF_SCRIPTS {
             for (field, value) in &fields.others {
@@ -154,6 +157,15 @@ where
         };
         writeln!(writer, "[{clock}] {style}{name:<8}{style:#} {text}")
     }
+}
+
+/// Whether lines with this target tell what went wrong in a handler or a script, whose errors hold
+/// what their author put there. Our own texts are none: "is the password right?" is to be read.
+fn tells_errors_of_others(target: &str) -> bool {
+    let target = target.strip_prefix("genesis_").unwrap_or_default();
+    target == "lua"
+        || target.starts_with("client::outbound")
+        || target.starts_with("client::consumer")
 }
 
 fn level_name(level: tracing::Level) -> &'static str {
@@ -220,6 +232,24 @@ impl Fields {
             name => self.others.push((name, value)),
         }
     }
+}
+
+#[cfg(feature = "telemetry")]
+impl Fields {
+    /// Masks secrets as in spans.
+    fn mask(&mut self) {
+        let telemetry = genesis_otel::Telemetry::default();
+        let values = self.others.iter_mut().map(|(_, value)| value);
+        for text in values.chain([&mut self.message]) {
+            *text = telemetry.masked_error(text).into_owned();
+        }
+    }
+}
+
+#[cfg(not(feature = "telemetry"))]
+impl Fields {
+    /// What is a secret, telemetry knows; this build has none.
+    fn mask(&mut self) {}
 }
 
 impl Visit for Fields {
@@ -360,6 +390,34 @@ mod tests {
             }
             let rest = "a script failed: /x/ivr.lua:3: no app=ivr";
             assert!(second.contains(rest), "{second}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "telemetry")]
+    fn lesson_42_errors_of_handlers_and_scripts_show_no_secret() {
+        for json in [false, true] {
+            let lines = Lines::default();
+            let subscriber = tracing_subscriber::registry().with(lines.layer(json));
+            tracing::subscriber::with_default(subscriber, || {
+                let traceback = "password=s3c,ret\n\t/x/a.lua:3: in main";
+                tracing::error!(target: "genesis_lua", traceback, "a script failed: /new_pin/a.lua:3: my_pin=s3c;ret");
+                let error = "{sip_auth_password=s3c;ret,a=b}user/1";
+                tracing::warn!(target: "genesis_client::outbound::server", error, "the handler failed");
+                tracing::warn!(target: "genesis_client::link", "is the password right?");
+                tracing::info!(target: "genesis_lua::script", "password: as its author says");
+            });
+            let text = lines.take();
+            assert!(!text.contains("s3c") && !text.contains("ret,"), "{text}");
+            for kept in [
+                "a script failed: /new_pin/a.lua:3: my_pin=***",
+                "/x/a.lua:3: in main",
+                "{sip_auth_password=***,a=b}user/1",
+                "is the password right?",
+                "password: as its author says",
+            ] {
+                assert!(text.contains(kept), "{kept}: {text}");
+            }
         }
     }
 

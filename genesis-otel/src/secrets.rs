@@ -5,6 +5,7 @@
 //! Too much masked is fine, too little is not.
 
 mod assignment;
+mod line;
 
 use std::borrow::Cow;
 

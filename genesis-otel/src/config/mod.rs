@@ -185,6 +185,26 @@ impl Telemetry {
         }
     }
 
+    /// What went wrong in a handler or a script as a log may show it: the secrets in each of its lines
+    /// masked, and where it was, `/PATH:LINE`, readable whatever the folders are called. Not cut.
+    ///
+    /// ```
+    /// use genesis_otel::Telemetry;
+    ///
+    /// let telemetry = Telemetry::default();
+    /// let shown = telemetry.masked_error("/srv/new_pin/a.lua:7: no; password=1,2");
+    /// assert_eq!(shown, "/srv/new_pin/a.lua:7: no; password=***");
+    /// ```
+    #[must_use]
+    pub fn masked_error<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let secrets = &self.shared.secrets;
+        if !text.contains('\n') {
+            return secrets.masked_line(text);
+        }
+        let lines = text.split('\n').map(|line| secrets.masked_line(line));
+        Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
+    }
+
     /// `text` cut at the limit of characters.
     pub(crate) fn cut<'a>(&self, text: &'a str) -> &'a str {
         // most texts have no more bytes than that

@@ -4,47 +4,12 @@ use std::borrow::Cow;
 
 use crate::config::Telemetry;
 
-/// A line about an error as it may be shown: secrets masked, cut at the limit. The first
-/// `/PATH:LINE` in it stays, for `/` sets what is named as a secret to nothing there:
-/// `/srv/change_pin/main.lua:7: no`.
+/// A line about an error as it may be shown: secrets masked, cut at the limit.
 pub(super) fn shown<'a>(telemetry: &Telemetry, line: &'a str) -> Cow<'a, str> {
-    let masked = telemetry.shown(line);
-    // most lines have no secret in them
-    if matches!(masked, Cow::Borrowed(_)) {
-        return masked;
+    match telemetry.shared().secrets.masked_line(line) {
+        Cow::Borrowed(text) => Cow::Borrowed(telemetry.cut(text)),
+        Cow::Owned(text) => Cow::Owned(telemetry.cut(&text).to_owned()),
     }
-    let secrets = &telemetry.shared().secrets;
-    match split(line) {
-        Some((before, place, after)) if !secrets.are_named_in(before.as_bytes()) => {
-            let whole = format!("{before}{place}{}", secrets.masked(after));
-            Cow::Owned(telemetry.cut(&whole).to_owned())
-        }
-        _ => masked,
-    }
-}
-
-/// What is before the place, the place, and what is after it.
-fn split(line: &str) -> Option<(&str, &str, &str)> {
-    let path = |at: usize| {
-        line[..at]
-            .chars()
-            .next_back()
-            .is_none_or(char::is_whitespace)
-    };
-    let start = line
-        .match_indices('/')
-        .map(|(at, _)| at)
-        .find(|at| path(*at))?;
-    let colon = start + line[start..].find(':')?;
-    let digits = line[colon + 1..]
-        .bytes()
-        .take_while(u8::is_ascii_digit)
-        .count();
-    let end = colon + 1 + digits;
-    let ends = line[end..].starts_with(':') || end == line.len();
-    let clean =
-        !line[start..colon].contains(|c: char| c.is_whitespace() || "=@,{}[]<>'\"".contains(c));
-    (digits > 0 && ends && clean).then(|| (&line[..start], &line[start..end], &line[end..]))
 }
 
 #[cfg(test)]
