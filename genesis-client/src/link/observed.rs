@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::core::Pending;
 use super::{Core, after};
+use crate::observe;
 use crate::resync::ChannelSnapshot;
 
 /// `show channels` reads a table that is behind the events by up to a second or two: what it still
@@ -52,8 +53,12 @@ impl Core {
         let output = reply.body_bytes().unwrap_or_default();
         match ChannelSnapshot::from_json(&output) {
             Ok(shown) => {
-                let mut uuids = shown.iter().map(|row| row.uuid().to_owned());
-                self.observe.alive(&mut uuids);
+                let mut channels = shown.iter().map(|row| observe::Listed {
+                    uuid: row.uuid().to_owned(),
+                    direction: row.get("direction").unwrap_or_default().to_owned(),
+                    created: row.created_epoch(),
+                });
+                self.observe.alive(&mut channels);
             }
             Err(error) => self.alive_unknown(&error.to_string()),
         }

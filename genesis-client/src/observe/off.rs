@@ -41,6 +41,17 @@ pub enum Ends {
     Of(Vec<String>),
 }
 
+/// A channel that there is, after a gap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Its Unique-ID.
+    pub uuid: String,
+    /// `inbound` or `outbound`; empty if that is not known.
+    pub direction: String,
+    /// When it was made, in seconds since 1970, if that is known.
+    pub created: Option<u64>,
+}
+
 impl Default for Ends {
     fn default() -> Self {
         Self::Of(Vec::new())
@@ -266,7 +277,7 @@ impl Reader {
 
     /// The channels that there are, after a gap.
     #[inline]
-    pub fn alive(&mut self, _uuids: &mut dyn Iterator<Item = String>) {}
+    pub fn alive(&mut self, _: &mut dyn Iterator<Item = Listed>) {}
 
     /// The channels that there are cannot be known.
     #[inline]

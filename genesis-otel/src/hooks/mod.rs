@@ -28,7 +28,7 @@ pub use reader::{Reader, Routed};
 pub(crate) use sight::Sight;
 
 pub use crate::config::Telemetry;
-pub use crate::lifecycle::Ends;
+pub use crate::lifecycle::{Ends, Listed};
 
 /// The span that is current at one place, for what is done at another, in a task or thread of its own
 /// for instance. Only the span's ids are kept: the span ends when it ends.

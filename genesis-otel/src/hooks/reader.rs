@@ -1,6 +1,5 @@
 //! The connection's own task.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Instant;
@@ -10,7 +9,7 @@ use genesis_proto::event::Route;
 
 use super::connection::Connection;
 use super::level::Level;
-use crate::lifecycle::{Ends, Lifecycle};
+use crate::lifecycle::{Ends, Lifecycle, Listed};
 use crate::metering::Labels;
 use crate::vocabulary::metrics::EVENTS_LAGGED_TOTAL;
 
@@ -79,9 +78,9 @@ impl Reader {
     }
 
     /// The channels that there are, after a gap.
-    pub fn alive(&mut self, uuids: &mut dyn Iterator<Item = String>) {
+    pub fn alive(&mut self, channels: &mut dyn Iterator<Item = Listed>) {
         if let Some(lifecycle) = &mut self.lifecycle {
-            lifecycle.after_gap(&uuids.collect::<HashSet<String>>());
+            lifecycle.after_gap_with(&channels.collect::<Vec<Listed>>());
         }
     }
 

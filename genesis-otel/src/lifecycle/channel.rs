@@ -34,6 +34,8 @@ pub(super) struct Channel {
     pub(super) active: Option<Slot>,
     /// Who was the last to be told of its end, and has lost the link: it may have ended since.
     pub(super) doubt: Option<u64>,
+    /// It is known from a list of the switch alone.
+    pub(super) is_only_listed: bool,
     pub(super) ended: bool,
     /// In microseconds of the switch.
     pub(super) ended_at: Option<u64>,

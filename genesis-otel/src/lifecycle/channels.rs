@@ -149,6 +149,7 @@ impl Channels {
         let Some(channel) = self.by_uuid.get_mut(uuid) else {
             return update;
         };
+        channel.is_only_listed = false;
         if for_whom.metrics && channel.created.is_none() {
             channel.created = created(facts);
         }

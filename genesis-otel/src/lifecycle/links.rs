@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::channels::Changes;
 use super::facts::Facts;
-use super::{Ends, Joined, Lifecycle, Switch};
+use super::{Ends, Joined, Lifecycle, Listed, Switch};
 use crate::hooks::Sight;
 use crate::metering::Meter;
 
@@ -52,6 +52,7 @@ impl Lifecycle {
         if let Some(joined) = &mut self.switch {
             let mut state = joined.switch.state();
             joined.known_before = state.channels.mark();
+            joined.was_told = ends == Ends::All;
             let changes = state.channels.lost(&ends, joined.number);
             drop(state);
             self.apply(changes);
@@ -70,10 +71,13 @@ impl Lifecycle {
         }
     }
 
-    /// Whether calls that are counted may have ended while the link was down.
+    /// Whether calls may have begun while the link was down, or those that are counted have ended.
     pub(crate) fn is_in_doubt(&self) -> bool {
-        let joined = self.switch.as_ref();
-        joined.is_some_and(|joined| joined.switch.state().channels.is_in_doubt(joined.number))
+        let counts = self.meter.is_some();
+        self.switch.as_ref().is_some_and(|joined| {
+            let may_miss = counts && joined.was_told;
+            may_miss || joined.switch.state().channels.is_in_doubt(joined.number)
+        })
     }
 
     /// Ends the spans that wait for a CHANNEL_DESTROY and are due. When the next one is.
@@ -108,6 +112,24 @@ impl Lifecycle {
         let before = joined.known_before;
         let mut state = joined.switch.state();
         let changes = state.channels.compare(before, |uuid| alive.contains(uuid));
+        drop(state);
+        self.apply(changes);
+    }
+
+    /// The same with what else is known of the channels: those that are new count at once.
+    pub(crate) fn after_gap_with(&mut self, listed: &[Listed]) {
+        let alive: HashSet<String> = listed.iter().map(|row| row.uuid.clone()).collect();
+        self.after_gap(&alive);
+        let Some(joined) = self.switch.as_ref().filter(|_| self.meter.is_some()) else {
+            return;
+        };
+        let shared = self.telemetry.shared();
+        let mut changes = Changes::default();
+        let mut state = joined.switch.state();
+        for row in listed {
+            let direction = shared.sets.directions.slot(&row.direction);
+            (state.channels).meet(row, direction, &shared.expected, &mut changes);
+        }
         drop(state);
         self.apply(changes);
     }
@@ -147,6 +169,7 @@ impl Lifecycle {
             switch,
             number,
             known_before,
+            was_told: false,
         });
     }
 

@@ -10,6 +10,7 @@ mod gone;
 mod handled;
 mod hearing;
 mod links;
+mod listed;
 mod observers;
 mod opened;
 mod plan;
@@ -32,6 +33,7 @@ pub(crate) use expected::Expected;
 use facts::Facts;
 pub(crate) use handled::{handled_in, parent_of_handling};
 pub use hearing::Ends;
+pub use listed::Listed;
 pub(crate) use observers::{Observers, Switch};
 use plan::Kind;
 pub(crate) use plan::Plans;
@@ -120,6 +122,8 @@ struct Joined {
     number: u64,
     /// The channels up to this number were known before the link was lost.
     known_before: u64,
+    /// It was told of ends before the link was lost.
+    was_told: bool,
 }
 
 impl Lifecycle {

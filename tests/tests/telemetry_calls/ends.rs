@@ -309,6 +309,35 @@ async fn a_table_that_is_behind_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_began_in_a_gap_count_although_they_are_quiet() {
+    let watch = Watch::new();
+    let shown = Shown::default();
+    let (client, mut linked) = scripted_client(&watch.telemetry, &shown).await;
+    let _events = client.subscribe(Subscription::all()).await.unwrap();
+    let first = linked.recv().await.unwrap();
+    first.send(event("CHANNEL_CREATE", "ends", 1)).unwrap();
+    first.send(event("CHANNEL_DESTROY", "ends", 2)).unwrap();
+    settled().await;
+    assert_eq!(watch.total(ACTIVE, &[]), 0.0);
+    // the table is behind: one of them is over
+    *shown.lock().unwrap() = Some(vec!["quiet", "over", "ends"]);
+    drop(first);
+    back(&client, 1).await;
+    settled().await;
+    assert_eq!(watch.total(ACTIVE, &[]), 2.0);
+    *shown.lock().unwrap() = Some(vec!["quiet"]);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(watch.total(ACTIVE, &[]), 1.0);
+    let second = linked.recv().await.unwrap();
+    second.send(event("CHANNEL_ANSWER", "quiet", 3)).unwrap();
+    settled().await;
+    assert_eq!(watch.total(ACTIVE, &[]), 1.0);
+    second.send(event("CHANNEL_HANGUP", "quiet", 4)).unwrap();
+    settled().await;
+    assert_eq!(watch.total(ACTIVE, &[]), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_span_of_a_channel_ends_by_itself_if_no_destroy_comes() {
     let watch = Watch::with(|builder| builder.channel_spans(true));
     let (client, mut linked) = scripted_client(&watch.telemetry, &Shown::default()).await;

@@ -24,6 +24,13 @@ fn answered(uuid: &str) -> Event {
     )
 }
 
+fn listed(uuid: &str) -> Listed {
+    Listed {
+        uuid: uuid.to_owned(),
+        ..Listed::default()
+    }
+}
+
 fn count(spans: &[SpanData], name: &str) -> usize {
     spans.iter().filter(|span| span.name == name).count()
 }
@@ -166,7 +173,7 @@ fn calls_are_counted_anew_after_a_gap() {
     assert!(reader.wants_alive());
     // an event of the new link, before the answer that does not know of it
     reader.event(&created("d"), BY_CHANNEL);
-    reader.alive(&mut ["b".to_owned()].into_iter());
+    reader.alive(&mut [listed("b")].into_iter());
     let inbound = [("direction", "inbound")];
     let active = || value(&watch.metrics(), "genesis_calls_active", &inbound);
     assert_eq!(active(), 2.0);
@@ -194,7 +201,7 @@ fn a_recorder_that_comes_late_is_not_told_of_the_end_of_what_it_has_not_counted(
     metrics::with_local_recorder(&recorder, || {
         reader.link_lost();
         reader.link_up();
-        reader.alive(&mut ["a".to_owned()].into_iter());
+        reader.alive(&mut [listed("a")].into_iter());
         let ended = event(EventName::ChannelHangup, &[("Unique-ID", "a")]);
         reader.event(&ended, BY_CHANNEL);
         drop(reader);

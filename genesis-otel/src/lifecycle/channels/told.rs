@@ -1,7 +1,9 @@
 //! What connections are told of the channels of a switch, and what follows when they no longer are.
 
-use super::{Changes, Channel, Channels};
+use super::{Changes, Channel, Channels, Expected, MAX_UUID};
 use crate::lifecycle::hearing::Ends;
+use crate::lifecycle::listed::Listed;
+use crate::vocabulary::values::Slot;
 
 impl Channels {
     /// A connection that is told of these ends; its number.
@@ -86,6 +88,8 @@ impl Channels {
             .map(|(&order, uuid)| (order, uuid.clone()))
             .collect();
         for (order, uuid) in known {
+            let is_before = order < before
+                || (self.by_uuid.get(&uuid)).is_some_and(|channel| channel.is_only_listed);
             if alive(&uuid) {
                 if let Some(channel) = self.by_uuid.get_mut(&uuid)
                     && channel.doubt.take().is_some()
@@ -93,11 +97,37 @@ impl Channels {
                 {
                     self.give_up(&uuid, &mut changes);
                 }
-            } else if order < before {
+            } else if is_before {
                 self.forget(&uuid, &mut changes);
             }
         }
         changes
+    }
+
+    /// A channel is listed by the switch. If nothing was told of it, it began while nobody was told of
+    /// channels, and counts from now on. The list is behind the events by a second or two: if the
+    /// channel is not in the next one, it was over.
+    pub(crate) fn meet(
+        &mut self,
+        row: &Listed,
+        direction: Slot,
+        expected: &Expected,
+        changes: &mut Changes,
+    ) {
+        let uuid = &*row.uuid;
+        let is_uuid = !uuid.is_empty() && uuid.len() <= MAX_UUID;
+        let is_known = self.by_uuid.contains_key(uuid) || self.gone.contains(uuid);
+        if !is_uuid || is_known || !self.hearing.covers(uuid) {
+            return;
+        }
+        self.begin(uuid, None, changes);
+        if let Some(channel) = self.by_uuid.get_mut(uuid) {
+            channel.traceparent = expected.take(uuid);
+            channel.created = row.created.map(|seconds| seconds.saturating_mul(1_000_000));
+            channel.is_only_listed = true;
+            channel.active = Some(direction);
+            changes.active.push((direction, 1.0));
+        }
     }
 
     /// The channels among those of `ends` that are open although nobody is told of their ends.
