@@ -26,8 +26,11 @@ const CALLS_ACTIVE: &str = "\n\
 
 const EVENT_PROCESSING: &str = "\n\
     `genesis_event_processing_duration_seconds` has one value for each event that a consumer has \
-    handled. Events that no consumer\nhandles are told together: one value, their mean, for each \
-    name and read from the socket. What counts events is\n`genesis_events_received_total`.\n";
+    handled: how long\nits handlers took. Events that no consumer handles are told together, after \
+    each read from the socket: one value for\neach name among them, and it is the same for all of \
+    these names: the mean time of all events of that read, whatever\nthey are called. So it says \
+    how busy the connection is, not which of these events is slow, and its count is not\nthat of \
+    events: `genesis_events_received_total` is.\n";
 
 /// `SIGNALS.md`: every span and every metric, and where their attributes come from.
 #[must_use]
