@@ -16,8 +16,9 @@ use watch::Watch;
 use worker::{Job, Running, Worker};
 
 /// What a thread of Lua has for its stack. Functions in C and Rust that call each other through Lua
-/// are nested at most 200 deep, which Lua sees to; the deepest of them take some 20 KB a level when
-/// they are not optimized. Only what is touched takes memory.
+/// are nested at most 200 deep, which Lua sees to. Measured without optimization on x86-64: those of
+/// `functions_that_call_each_other_through_c_end_with_an_error` overflow 1 MiB and need less than 2 MiB,
+/// which is 5 to 10 KB a level. Only what is touched takes memory.
 pub(crate) const STACK: usize = 16 << 20;
 
 /// A pool of threads with one task queue each. A state lives on one of them from its first

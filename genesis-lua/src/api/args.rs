@@ -7,6 +7,58 @@ use mlua::{AnyUserData, Function, MultiValue, Table, UserDataRef, Value};
 
 use super::failure::{Failure, Result};
 
+/// What the texts of one table may take together: the switch reads commands of at most 10 MiB. One text
+/// may stand in a table many times.
+const BULK: usize = 10 << 20;
+
+/// What a value takes besides its text.
+const VALUE: usize = 64;
+
+/// So deep in tables are texts.
+const DEPTH: usize = 4;
+
+/// An error when what is in a table would take more than a command could.
+pub(crate) fn check_bulk(of: &str, table: &Table) -> Result<()> {
+    fn rest(left: usize, value: &Value, depth: usize) -> mlua::Result<Option<usize>> {
+        let bytes = match value {
+            Value::String(text) => text.as_bytes().len(),
+            _ => 0,
+        };
+        let mut left = left.checked_sub(bytes.saturating_add(VALUE));
+        if let Value::Table(table) = value
+            && depth > 0
+        {
+            for pair in table.pairs::<Value, Value>() {
+                let (key, value) = pair?;
+                for value in [key, value] {
+                    let Some(enough) = left else { return Ok(None) };
+                    left = rest(enough, &value, depth - 1)?;
+                }
+            }
+        }
+        Ok(left)
+    }
+    match rest(BULK, &Value::Table(table.clone()), DEPTH)? {
+        Some(_) => Ok(()),
+        None => no(format!(
+            "{of}: the table holds more than {BULK} bytes of texts; the switch reads commands of at \
+             most that"
+        )),
+    }
+}
+
+/// A text that goes into a line for the switch.
+pub(crate) fn check_line(of: &str, what: &str, text: &str) -> Result<()> {
+    match text.find(['\r', '\n', '\0']) {
+        None => Ok(()),
+        Some(at) => no(format!(
+            "{of}: {what} holds a line feed, carriage return or NUL at byte {}, which the event socket \
+             cannot carry there; replace it before, as with text:gsub(\"%c\", \" \")",
+            at + 1
+        )),
+    }
+}
+
 /// The arguments of one call.
 pub(crate) struct Args {
     /// How the function is called in Lua.
@@ -170,6 +222,7 @@ impl Options {
         table: Table,
         known: &'static [&'static str],
     ) -> Result<Self> {
+        check_bulk(of, &table)?;
         for pair in table.pairs::<Value, Value>() {
             let (key, _) = pair?;
             let name = text_of(&key).unwrap_or_else(|| key.type_name().to_owned());
@@ -281,6 +334,7 @@ impl Options {
 /// Texts by name, in the order of their names, so that what is sent does not change from run to run.
 pub(crate) fn pairs(of: &str, table: &Table) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
+    check_bulk(of, table)?;
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;
         let text = match &value {
@@ -288,7 +342,11 @@ pub(crate) fn pairs(of: &str, table: &Table) -> Result<Vec<(String, String)>> {
             value => text_of(value),
         };
         match (&key, text) {
-            (Value::String(key), Some(text)) => pairs.push((key.to_string_lossy(), text)),
+            (Value::String(key), Some(text)) => {
+                let key = key.to_string_lossy();
+                check_line(of, &format!("the value of {key}"), &text)?;
+                pairs.push((key, text));
+            }
             _ => return no(format!("{of}: variables are a table of strings by name")),
         }
     }

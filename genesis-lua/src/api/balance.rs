@@ -6,7 +6,7 @@ use genesis_ringgroup::{Load, LoadBalancer};
 use mlua::{Lua, Value};
 use tokio::sync::Mutex;
 
-use super::args::{Args, text_of};
+use super::args::{Args, check_bulk, text_of};
 use super::failure::{Failure, Result};
 use super::object::{Begin, Begun, answer, class, done, work};
 use super::shared::{Server, Shared};
@@ -53,6 +53,7 @@ fn choose(_: &Lua, _: &Context, mut args: Args) -> Begun {
     let balancer = args.this::<LuaBalancer>()?.clone();
     let destinations = match args.next() {
         Value::Table(table) => {
+            check_bulk("choose", &table)?;
             let texts = table.sequence_values::<Value>();
             texts
                 .map(|value| Ok(text_of(&value?).unwrap_or_default()))

@@ -8,7 +8,7 @@ use genesis_proto::name::{AnswerState, CallState, ChannelState};
 use genesis_proto::{EventName, HangupCause};
 use mlua::{IntoLua, Lua, Value};
 
-use super::args::{Args, pairs, text_of};
+use super::args::{Args, check_line, pairs, text_of};
 use super::call::{LuaBridge, LuaDigits, LuaExpected, LuaGuard};
 use super::client::LuaClient;
 use super::failure::{Failure, Result};
@@ -54,7 +54,7 @@ pub(super) const METHODS: &[(&str, Begin)] = &[
     ("start_recording", media::start_recording),
     ("stop_recording", media::stop_recording),
     ("broadcast", broadcast),
-    ("execute", media::execute),
+    ("execute", media::execute_application),
     ("sleep", media::sleep),
     ("log", media::log),
     ("park", park),
@@ -232,6 +232,8 @@ fn set_variable(_: &Lua, _: &Context, mut args: Args) -> Begun {
     let name = args.text("the name of a variable")?;
     // nil unsets
     let value = args.optional_text("the value")?.unwrap_or_default();
+    check_line("set_variable", "argument 1 (the name)", &name)?;
+    check_line("set_variable", "argument 2 (the value)", &value)?;
     work(async move {
         channel.set_variable(&name, &value).await?;
         Ok(done())

@@ -185,9 +185,18 @@ pub(crate) struct LuaRegex(String);
 
 impl mlua::UserData for LuaRegex {}
 
+/// The longest regular expression: some milliseconds to compile.
+const REGEX: usize = 4096;
+
 /// `genesis.regex("^10")`. It is compiled here, so that what is wrong with it is told here.
 fn regex(lua: &Lua, _: &Context, mut args: Args) -> Begun {
     let text = args.text("a regular expression")?;
+    if text.len() > REGEX {
+        return Err(Failure::invalid(format!(
+            "regex: the expression is {} bytes long; at most {REGEX} are read",
+            text.len()
+        )));
+    }
     HeaderFilter::matching("x", &text)?;
     now(lua, lua.create_userdata(LuaRegex(text))?)
 }

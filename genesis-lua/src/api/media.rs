@@ -3,7 +3,8 @@
 
 use std::future::Future;
 
-use genesis_channel::Execution;
+use genesis_channel::{Channel, Execution};
+use genesis_proto::command::Execute;
 use genesis_proto::name::LogLevel;
 use mlua::Lua;
 
@@ -105,14 +106,27 @@ pub(super) fn stop_recording(_: &Lua, _: &Context, mut args: Args) -> Begun {
     })
 }
 
-pub(super) fn execute(_: &Lua, _: &Context, mut args: Args) -> Begun {
+pub(super) fn execute_application(_: &Lua, _: &Context, mut args: Args) -> Begun {
     let channel = this(&mut args)?;
     let application = args.text("the application")?;
     let argument = args.optional_text("its argument")?.unwrap_or_default();
     let wait = waits(&args.options(&["wait"])?)?;
     run(wait, async move {
-        channel.execute(&application, &argument).await
+        execute(&channel, &application, &argument).await
     })
+}
+
+/// Runs an application; an argument of several lines goes in the body of the message.
+pub(crate) async fn execute(
+    channel: &Channel,
+    application: &str,
+    argument: &str,
+) -> genesis_channel::Result<Execution> {
+    if !argument.contains(['\r', '\n']) {
+        return channel.execute(application, argument).await;
+    }
+    let execute = Execute::new(application)?.text_arg(argument)?;
+    channel.execute_with(execute).await
 }
 
 pub(super) fn sleep(_: &Lua, _: &Context, mut args: Args) -> Begun {

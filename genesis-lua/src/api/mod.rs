@@ -11,7 +11,7 @@ mod client;
 pub(crate) mod event;
 pub(crate) mod failure;
 mod functions;
-mod media;
+pub(crate) mod media;
 pub(crate) mod object;
 mod options;
 mod queue;

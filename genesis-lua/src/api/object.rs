@@ -134,6 +134,8 @@ pub(crate) fn function_ids() -> impl Iterator<Item = (&'static str, usize)> {
 /// The one function: gives nil and what the operation gave, or what it failed with.
 pub(crate) async fn dispatch(lua: Lua, arguments: MultiValue) -> mlua::Result<MultiValue> {
     let context = context(&lua)?;
+    // many at once that do not wait are many steps for few instructions
+    context.clock().check_here(&lua)?;
     let done = match begin(&lua, &context, arguments) {
         Ok(Step::Now(values)) => Ok(values),
         Ok(Step::Work(work)) => match context.check_probe() {

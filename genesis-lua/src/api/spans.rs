@@ -6,7 +6,7 @@ use std::task::Poll;
 use genesis_client::observe::Attribute;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
-use super::args::text_of;
+use super::args::{check_bulk, text_of};
 use super::object::context;
 use crate::state::trace::message_of;
 
@@ -68,6 +68,10 @@ pub(crate) async fn span(
 }
 
 fn given(attributes: Option<&Table>) -> mlua::Result<Vec<(String, Given)>> {
+    if let Some(table) = attributes {
+        let checked = check_bulk("genesis.span", table);
+        checked.map_err(|failure| mlua::Error::runtime(failure.to_string()))?;
+    }
     let pairs = attributes
         .into_iter()
         .flat_map(Table::pairs::<String, Value>);

@@ -164,6 +164,7 @@ pub(crate) struct Code {
     files: Vec<File>,
     names: Names,
     prelude: Vec<u8>,
+    bounded: Vec<u8>,
     /// The methods of mod_lua's objects.
     pub(crate) modlua: Vec<Vec<u8>>,
     /// Of a single file only what it names was read.
@@ -195,12 +196,13 @@ impl Code {
                 chunk,
             });
         }
-        let prelude = compile_prelude().map_err(|error| internal(&error))?;
+        let [prelude, bounded] = compile_prelude().map_err(|error| internal(&error))?;
         Ok(Self {
             name: found.name,
             files,
             names,
             prelude,
+            bounded,
             modlua: crate::modlua::compile().map_err(|error| internal(&error))?,
             is_folder: found.is_folder,
         })
@@ -262,6 +264,14 @@ impl Code {
 
     pub(crate) fn prelude(&self, lua: &Lua) -> LuaResult<Function> {
         let chunk = lua.load(&*self.prelude).set_name("=genesis prelude");
+        chunk
+            .set_mode(mlua::chunk::ChunkMode::Binary)
+            .into_function()
+    }
+
+    /// The functions that replace those of Lua's libraries.
+    pub(crate) fn bounded(&self, lua: &Lua) -> LuaResult<Function> {
+        let chunk = lua.load(&*self.bounded).set_name("=genesis bounded");
         chunk
             .set_mode(mlua::chunk::ChunkMode::Binary)
             .into_function()

@@ -57,6 +57,16 @@ function m.text(where, at, value)
   error(("Error in %s (arg %d), expected 'char *' got '%s'"):format(where, at, type(value)), 3)
 end
 
+-- What goes into a line for the switch.
+function m.line(what, value, instead)
+  local at = value and value:find("[\r\n\0]")
+  if at then
+    error(("%s holds a line feed, carriage return or NUL at byte %d, which the event socket cannot carry there; "
+      .. 'replace it before, as with text:gsub("%%c", " ")%s'):format(what, at, instead or ""), 3)
+  end
+  return value
+end
+
 function m.number(where, at, value, default)
   if value == nil and default then return default end
   local number = tonumber(value)
@@ -125,48 +135,6 @@ function m.hook(s)
   if type(value) == "string" and (value:lower() == "exit" or value:lower() == "die") then
     error(m.exit, 0)
   end
-end
-
--- What the input callback gave, as switch_ivr_process_fh reads it: true goes on.
-local FILE = { "speed", "volume", "pause", "stop", "truncate", "restart", "seek" }
-local GOES_ON = { speed = ":", volume = ":", pause = "", restart = "", seek = "" }
-function m.process(s, command, has_file)
-  if command == "" then return true end
-  if has_file then
-    local lower = command:lower()
-    for _, word in ipairs(FILE) do
-      local is_word = word == lower
-      if word == "speed" or word == "volume" or word == "seek" then
-        is_word = lower:sub(1, #word) == word
-      end
-      if is_word then
-        local goes_on = GOES_ON[word] and (GOES_ON[word] == "" or command:find(":", 1, true) ~= nil)
-        if goes_on or word == "stop" or word == "truncate" then
-          local told = m.api(s.leg, "uuid_fileman " .. s.uuid .. " " .. command)
-          if told and told:sub(1, 4) == "-ERR" then m.log(1, command .. ": " .. told) end
-        end
-        return goes_on
-      end
-    end
-  end
-  return command == "true" or command == "undefined"
-end
-
-function m.input(s, kind, object, has_file)
-  local f = _G[s.callback]
-  local ok, value = false, nil
-  s.in_callback = true
-  if f == nil then
-    m.log(1, ("setInputCallback: there is no global function '%s'"):format(s.callback))
-  elseif s.callback_argument and s.callback_argument ~= "" then
-    ok, value = m.protected(f, s.object, kind, object, _G[s.callback_argument])
-  else
-    ok, value = m.protected(f, s.object, kind, object)
-  end
-  s.in_callback = false
-  if not ok then value = "SCRIPT_ERROR" end
-  if type(value) ~= "string" and type(value) ~= "number" then return true end
-  return m.process(s, tostring(value), has_file)
 end
 
 -- Waits for what runs, or for a time, and calls the input callback meanwhile. Gives "done" with what

@@ -165,7 +165,11 @@ function Event:fire()
   local headers = {}
   for _, header in ipairs(e.headers) do
     local name = header[1]:lower()
-    if name ~= "event-name" and name ~= "content-length" then table.insert(headers, header) end
+    if name ~= "event-name" and name ~= "content-length" then
+      m.line("fire: the name of a header", header[1])
+      m.line(("fire: the value of the header %s"):format(header[1]), header[2])
+      table.insert(headers, header)
+    end
   end
   local ok, why = m.fire(e.name, headers, e.body)
   if not ok then m.log(1, "Failed to fire the event! " .. tostring(why)) end

@@ -11,7 +11,7 @@ use mlua::{Lua, UserData, Value};
 use tokio::sync::Mutex;
 
 use super::leg::settled;
-use crate::api::args::Args;
+use crate::api::args::{Args, check_bulk};
 use crate::api::event::LuaEvent;
 use crate::api::failure::Failure;
 use crate::api::object::{Begun, answer, work};
@@ -22,7 +22,10 @@ pub(super) fn fire(_: &Lua, context: &Context, mut args: Args) -> Begun {
     let name = args.text("the name of an event")?;
     let mut event = SendEvent::new(EventName::from(&*name));
     let headers = match args.next() {
-        Value::Table(headers) => headers,
+        Value::Table(headers) => {
+            check_bulk("fire", &headers)?;
+            headers
+        }
         other => return args.wrong("a list of headers", &other),
     };
     for pair in headers.sequence_values::<Vec<String>>() {

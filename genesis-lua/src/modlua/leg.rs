@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use genesis_channel::{Channel, DigitStream, Expected, HangupGuard};
 use genesis_client::Session;
-use genesis_proto::name::AnswerState;
+use genesis_proto::name::{AnswerState, ChannelState};
 use genesis_proto::{EventName, HangupCause};
 use mlua::{IntoLua, Lua, MultiValue, UserData, UserDataRef, Value};
 use tokio::sync::Mutex;
@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use crate::api::LuaSession;
 use crate::api::args::Args;
 use crate::api::failure::{Failure, Result};
+use crate::api::media;
 use crate::api::object::{Answer, Begun, answer, work};
 use crate::state::Context;
 
@@ -131,7 +132,7 @@ pub(super) fn start(_: &Lua, _: &Context, mut args: Args) -> Begun {
     let eats = args.next() == Value::Boolean(true) && is_heard;
     settled(async move {
         let began = eats.then(|| leg.channel().expect(EventName::ChannelExecute));
-        let execution = leg.channel().execute(&application, &argument).await?;
+        let execution = media::execute(leg.channel(), &application, &argument).await?;
         if let Some(began) = began {
             hand_over(&leg, began).await;
         }
@@ -331,7 +332,19 @@ pub(super) fn look(
     match &*what {
         "uuid" => channel.uuid().into_lua(lua),
         "over" => (channel.is_over() || channel.client().close_reason().is_some()).into_lua(lua),
-        "state" => channel.state().as_str().into_lua(lua),
+        "state" => {
+            // the switch does not tell a socket of the end of its own channel
+            let is_over = channel.is_over() || channel.client().close_reason().is_some();
+            let state = channel.state();
+            match state {
+                ChannelState::Hangup | ChannelState::Reporting | ChannelState::Destroy => {
+                    state.as_str()
+                }
+                _ if is_over => ChannelState::Hangup.as_str(),
+                _ => state.as_str(),
+            }
+            .into_lua(lua)
+        }
         "answered" => channel.was_answered().into_lua(lua),
         "media" => {
             let state = channel.answer_state();

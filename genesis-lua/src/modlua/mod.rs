@@ -47,6 +47,8 @@ const PARTS: &[(&str, &str)] = &[
     ("core", include_str!("core.lua")),
     ("session", include_str!("session.lua")),
     ("freeswitch", include_str!("freeswitch.lua")),
+    ("play", include_str!("play.lua")),
+    ("more", include_str!("more.lua")),
     ("media", include_str!("media.lua")),
     ("event", include_str!("event.lua")),
     ("classes", include_str!("classes.lua")),
@@ -88,8 +90,12 @@ pub(crate) fn install(state: &State, session: &LuaSession) -> Result<()> {
     exit.kind = "exit";
     exit.message = "the hangup hook ended the script".to_owned();
     native.raw_set("exit", lua.create_userdata(exit)?)?;
-    native.raw_set("json_encode", lua.create_function(json::encode)?)?;
-    native.raw_set("json_decode", lua.create_function(json::decode)?)?;
+    let clock = context.clock().clone();
+    let encode = move |lua: &Lua, arguments| json::encode(lua, &clock, arguments);
+    native.raw_set("json_encode", lua.create_function(encode)?)?;
+    let clock = context.clock().clone();
+    let decode = move |lua: &Lua, text: LuaString| json::decode(lua, &clock, &text);
+    native.raw_set("json_decode", lua.create_function(decode)?)?;
     let of_place = context.clone();
     let tell = move |lua: &Lua, (level, text): (u8, LuaString)| {
         of_place.log(lua, level, &text.to_string_lossy());
@@ -129,7 +135,8 @@ pub(crate) fn install(state: &State, session: &LuaSession) -> Result<()> {
         defined.map_err(|failure| mlua::Error::runtime(failure.to_string()))?;
     }
     linger(state, session);
-    Ok(())
+    // what ran once is not needed again
+    lua.gc_collect()
 }
 
 /// The connection outlives the call, as the script does: hooks and APIs still work then.

@@ -15,13 +15,22 @@ local function enter(self, name)
 end
 m.enter = enter
 
+-- The methods of media.lua.
+local MEDIA = " recordFile say sayPhrase set_tts_params set_tts_parms speak getDigits collectDigits read playAndGetDigits playAndDetectSpeech "
 local FIELDS = { uuid = "uuid", tts_name = "tts_name", voice_name = "voice_name" }
 local meta = m.class("session", methods, function(self, key)
   local s = m.states[self]
   if not s then return nil end
   if key == "allocated" then return s.leg and 1 or 0 end
   return FIELDS[key] and s[FIELDS[key]]
-end, function() return "media" end)
+end, function(key)
+  if key == "streamFile" or key == "sleep" then return "play" end
+  if type(key) == "string" and MEDIA:find(" " .. key .. " ", 1, true) then return "media" end
+  -- a typo: the nearest name may be in any part
+  m.load("more")
+  if not methods[key] then m.load("play") m.load("media") end
+  return "more"
+end)
 meta.__close = function(self) methods.destroy(self) end
 
 -- A session with a leg, or with none and the cause why.
@@ -48,12 +57,6 @@ function methods:answer()
   return m.run(s, "answer", "", { deaf = true }) == "done" and 1 or 0
 end
 
-function methods:preAnswer()
-  local s = enter(self, "preAnswer")
-  if not s then return -1 end
-  return m.run(s, "pre_answer", "", { deaf = true }) == "done" and 1 or 0
-end
-
 function methods:ready()
   local s = m.states[self]
   if not s or not s.leg then return false end
@@ -67,18 +70,6 @@ function methods:answered()
   return s ~= nil and look(s.leg, "answered")
 end
 
-function methods:mediaReady()
-  local s = enter(self, "mediaReady")
-  return s ~= nil and look(s.leg, "media")
-end
-
-function methods:bridged()
-  local s = enter(self, "bridged")
-  if not s or is_over(s) then return false end
-  -- the switch has this variable only while two are bridged
-  return s.is_bridged or m.get_variable(s.leg, "bridge_to") ~= nil
-end
-
 function methods:hangup(cause)
   local s = enter(self, "hangup")
   if not s then return end
@@ -86,11 +77,6 @@ function methods:hangup(cause)
   m.hook(s)
   if not is_over(s) then m.hangup(s.leg, cause) end
   m.hook(s)
-end
-
-function methods:hangupState()
-  local s = enter(self, "hangupState")
-  if s then m.hook(s) end
 end
 
 function methods:hangupCause()
@@ -110,6 +96,9 @@ function methods:setVariable(name, value)
   name = m.text("CoreSession::setVariable", 2, name)
   value = m.text("CoreSession::setVariable", 3, value)
   if not name or is_over(s) then return end
+  m.line("setVariable: argument 1 (the name)", name)
+  m.line(("setVariable: argument 2 (the value of %s)"):format(name), value,
+    ", or set it with session:execute(\"set\", name .. \"=\" .. value)")
   if name == "playback_terminators" and s.is_quiet then
     s.terminators = value
     return
@@ -147,45 +136,12 @@ function methods:execute(application, data)
   m.run(s, application, data, { deaf = true, eats = EATS[application] })
 end
 
-function methods:transfer(extension, dialplan, context)
-  local s = enter(self, "transfer")
-  if not s then return -1 end
-  extension = m.text("CoreSession::transfer", 2, extension)
-  dialplan = m.text("CoreSession::transfer", 3, dialplan)
-  context = m.text("CoreSession::transfer", 4, context)
-  m.hook(s)
-  if not extension or is_over(s) then return 0 end
-  m.loud(s)
-  -- the switch reads a context only after a dialplan
-  if context and not dialplan then dialplan = "XML" end
-  local ok, why = m.transfer(s.leg, extension, dialplan, context)
-  if ok then
-    s.transferred = true
-  elseif why ~= "over" then
-    m.log(1, "transfer: " .. tostring(why))
-  end
-  m.hook(s)
-  return ok and 1 or 0
-end
-
 function methods:setHangupHook(name, argument)
   local s = enter(self, "setHangupHook")
   if not s then return end
   s.hook = m.text("Session::setHangupHook", 2, name)
   argument = m.text("Session::setHangupHook", 3, argument)
   s.hook_argument = argument ~= "" and argument or nil
-end
-
-function methods:setInputCallback(name, argument)
-  local s = enter(self, "setInputCallback")
-  if not s then return end
-  s.callback = m.text("Session::setInputCallback", 2, name)
-  s.callback_argument = m.text("Session::setInputCallback", 3, argument)
-end
-
-function methods:unsetInputCallback()
-  local s = enter(self, "unsetInputCallback")
-  if s then s.callback, s.callback_argument = nil, nil end
 end
 
 function methods:setAutoHangup(flag)
@@ -213,73 +169,8 @@ function methods:destroy(message)
   if message and message ~= "" then error(message, 0) end
 end
 
--- 0 is success here, as in mod_lua.
-function methods:originate(caller, dial, time)
-  local s = m.states[self]
-  if not s then error("originate is a method: call it with a colon, session:originate(…)", 2) end
-  dial = m.text("Session::originate", 3, dial)
-  time = m.number("Session::originate", 4, time, 60)
-  if not dial or dial == "" then
-    m.log(1, "Missing destination.")
-    return 0
-  end
-  return m.call(s, caller and m.states[caller], dial, time) and 0 or 1
-end
-
--- Calls; false when nobody answers.
-function m.call(s, caller, dial, seconds)
-  if caller then m.hook(caller) end
-  local leg, cause, why = m.originate(dial, seconds * 1000, caller and caller.leg)
-  if caller then m.hook(caller) end
-  if not leg then
-    s.cause = cause
-    m.log(2, ("Error Creating Outgoing Channel! [%s] %s"):format(dial, why or cause))
-    return false
-  end
-  s.cause, s.made = "SUCCESS", true
-  m.adopt(s, leg)
-  return true
-end
-
-function methods:waitForAnswer()
-  local s = enter(self, "waitForAnswer")
-  if s and not is_over(s) then m.wait_for_answer(s.leg) end
-end
-
-function methods:sendEvent(event)
-  local s = enter(self, "sendEvent")
-  m.load("event")
-  if s then table.insert(s.events, m.copy_event(event)) end
-end
-
-function methods:flushEvents()
-  local s = enter(self, "flushEvents")
-  if not s then return -1 end
-  s.events = {}
-  return 0
-end
-
-function methods:flushDigits()
-  local s = enter(self, "flushDigits")
-  if not s then return -1 end
-  m.take(s.leg)
-  if not is_over(s) then m.api(s.leg, "uuid_flush_dtmf " .. s.uuid) end
-  return 0
-end
-
-function methods:begin_allow_threads()
-  local s = m.states[self]
-  if s then m.hook(s) end
-  return true
-end
-methods.end_allow_threads = methods.begin_allow_threads
-
 function methods:consoleLog(level, text)
   m.console(m.text("CoreSession::consoleLog", 2, level), m.text("CoreSession::consoleLog", 3, text))
-end
-
-function methods:consoleLog2(level, file, f, line, text)
-  m.console(m.text("CoreSession::consoleLog2", 2, level), m.text("CoreSession::consoleLog2", 6, text))
 end
 
 session = m.session(m.leg)

@@ -1,12 +1,11 @@
 -- Functions of Lua's libraries that compute long in C, where nobody looks at the clock. Here they are
--- in Lua, which is looked at, or look themselves. What they do and say is Lua's.
-local native = ...
+-- in Lua, which is looked at, or look themselves. What they do and say is Lua's. They are put into
+-- `libraries`, in the place of the originals; see stubs.lua.
+local native, libraries, select, type, error, getmetatable, tostring, tonumber, raw_pcall, ipairs,
+  math_type, tointeger, ult, maxinteger, random, format, find, sub = ...
+local table, string, utf8, os = libraries.table, libraries.string, libraries.utf8, libraries.os
 do
   local check, most = native.check, native.most
-  local select, type, error, getmetatable, tostring, tonumber = select, type, error, getmetatable, tostring, tonumber
-  local raw_pcall, math_type, tointeger, ult, sub, maxinteger =
-    pcall, math.type, math.tointeger, math.ult, string.sub, math.maxinteger
-  local random, format, find = math.random, string.format, string.find
   -- so many steps are no matter: some hundred microseconds
   local LONG = 65536
 

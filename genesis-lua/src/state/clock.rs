@@ -46,6 +46,11 @@ impl Clock {
         &self.0.memory
     }
 
+    /// Bytes that the values of the state may take.
+    pub(crate) fn memory_limit(&self) -> usize {
+        self.0.memory.limit()
+    }
+
     /// The script goes on after a pause.
     pub(crate) fn begin(&self) {
         self.0.started.set(Some(Instant::now()));

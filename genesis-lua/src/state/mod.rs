@@ -36,7 +36,7 @@ pub(crate) use names::{Names, place_of};
 pub(crate) use trace::Trouble;
 
 /// What every state begins with.
-const PRELUDE: &str = concat!(include_str!("bounded.lua"), include_str!("prelude.lua"));
+const PRELUDE: &str = concat!(include_str!("stubs.lua"), include_str!("prelude.lua"));
 
 /// What a state may use.
 #[derive(Clone, Copy, Debug)]
@@ -218,6 +218,9 @@ fn prepare(lua: &Lua, context: &Rc<Context>, clock: &Clock, memory: usize) -> Re
         move |lua: &Lua, what: Option<String>| sandbox::collectgarbage(lua, &of_collector, what);
     globals.raw_set("collectgarbage", lua.create_function(collect)?)?;
     bounded::install(lua, &native, clock, memory)?;
+    let of_bounded = context.clone();
+    let load_bounded = move |lua: &Lua, ()| of_bounded.code().bounded(lua);
+    native.raw_set("bounded", lua.create_function(load_bounded)?)?;
     let prelude = context.code().prelude(lua)?;
     let (method, run, main, handlers): (Function, _, _, _) = prelude.call(native)?;
     context.ready(method);
@@ -273,11 +276,18 @@ fn watch_globals(lua: &Lua, context: &Rc<Context>) -> Result<()> {
     lua.globals().set_metatable(Some(meta))
 }
 
-/// The prelude as bytecode without the names of its lines, which no script needs to see.
-pub(crate) fn compile_prelude() -> Result<Vec<u8>> {
+/// The prelude and the bounded functions as bytecode without the names of their lines, which no script
+/// needs to see.
+pub(crate) fn compile_prelude() -> Result<[Vec<u8>; 2]> {
     let lua = Lua::new();
-    let prelude = lua.load(PRELUDE).set_name("=genesis prelude");
-    Ok(prelude.into_function()?.dump(true))
+    let compile = |source: &str, name: &str| {
+        let chunk = lua.load(source).set_name(name);
+        Ok::<_, mlua::Error>(chunk.into_function()?.dump(true))
+    };
+    Ok([
+        compile(PRELUDE, "=genesis prelude")?,
+        compile(bounded::FUNCTIONS, "=genesis bounded")?,
+    ])
 }
 
 /// Functions by number, for what comes from the caller's runtime.

@@ -2,7 +2,7 @@
 local native = ...
 local dispatch, explain, pending = native.dispatch, native.explain, native.pending
 -- a script may take its globals away
-local select, type, rawget, error, tostring, concat = select, type, rawget, error, tostring, table.concat
+local select, type, rawget, error, tostring = select, type, rawget, error, tostring
 
 -- Errors that Rust functions raise become texts with their place, as Lua's own are.
 local function explained(ok, ...)
@@ -75,6 +75,11 @@ do
       return sub(chunk, at - PIECE, at - 1)
     end
   end
+  -- the reader's error has met the handler that makes an object of it
+  local function loaded(f, e)
+    if f == nil then return nil, explain(e) end
+    return f
+  end
   function load(chunk, name, mode, ...)
     if mode ~= nil and mode ~= "t" and mode ~= "bt" then
       error("bytecode cannot be loaded: only mode \"t\" is available", 2)
@@ -93,7 +98,7 @@ do
       name = name or "=(load)"
       source = pieces(chunk)
     end
-    return raw_load(source, name, "t", ...)
+    return loaded(raw_load(source, name, "t", ...))
   end
 end
 

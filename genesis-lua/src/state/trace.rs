@@ -197,6 +197,10 @@ pub(crate) fn message_of(value: &Value) -> String {
 /// What the script's `pcall` gets: texts for errors of Rust functions, all else as it is.
 pub(crate) fn explained(lua: &Lua, names: &Names, value: Value) -> mlua::Result<Value> {
     let text = match &value {
+        Value::UserData(object) => match object.borrow::<Trouble>() {
+            Ok(trouble) => trouble.message.clone(),
+            Err(_) => return Ok(value.clone()),
+        },
         Value::Error(error) => names.expand(&told(&error_text(error))),
         Value::String(text) => {
             let bytes = text.as_bytes();
