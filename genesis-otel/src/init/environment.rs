@@ -269,7 +269,7 @@ fn destinations(variables: &Variables<'_>, signal: Signal) -> Result<Vec<Destina
     let Some(list) = variables.get(&variable) else {
         return Ok(match variables.otlp(signal, "ENDPOINT") {
             Some(_) => vec![Destination::Otlp(Box::new(
-                how.to_collector(variables, signal)?,
+                how.at_collector(variables, signal)?,
             ))],
             None => Vec::new(),
         });
@@ -296,7 +296,7 @@ fn destinations(variables: &Variables<'_>, signal: Signal) -> Result<Vec<Destina
     let mut found = Vec::new();
     if to_collector {
         found.push(Destination::Otlp(Box::new(
-            how.to_collector(variables, signal)?,
+            how.at_collector(variables, signal)?,
         )));
     }
     if to_stdout {
@@ -313,7 +313,7 @@ struct How {
 }
 
 impl How {
-    fn to_collector(self, variables: &Variables<'_>, signal: Signal) -> Result<Otlp, Error> {
+    fn at_collector(self, variables: &Variables<'_>, signal: Signal) -> Result<Otlp, Error> {
         let (endpoint, tls) = Endpoint::read(variables, signal, self.protocol)?;
         Ok(Otlp {
             protocol: self.protocol,
