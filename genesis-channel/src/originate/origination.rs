@@ -79,6 +79,8 @@ pub struct Origination {
     pub(super) over: watch::Receiver<Vec<String>>,
     /// Until what became of it is known.
     pub(super) observed: Option<Operation>,
+    /// Its leg is told already.
+    pub(super) is_named: bool,
 }
 
 impl Channel {
@@ -351,11 +353,10 @@ impl Origination {
         let Some(observed) = self.observed.take() else {
             return;
         };
-        let legs = self.uuids();
-        if legs.len() != 1 && observed.is_recording() {
+        if !self.is_named && observed.is_recording() {
             let uuid = match answered {
                 Ok(channel) => Some(channel.uuid().to_owned()),
-                Err(_) => legs.into_iter().next(),
+                Err(_) => self.uuids().into_iter().next(),
             };
             observed.text("channel.uuid", &uuid.unwrap_or_default());
         }

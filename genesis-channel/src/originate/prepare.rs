@@ -208,6 +208,8 @@ impl PreparedOriginate {
         let (outcome_sender, outcome) = oneshot::channel();
         let (left, over) = watch::channel(Vec::new());
         let (accepted_sender, accepted) = oneshot::channel();
+        // one that is chosen here is on the span by now
+        let is_named = legs.len() == 1;
         let known = Legs::new(legs.iter().map(|leg| leg.tracked().clone()).collect());
         let origination = Origination {
             legs: known.clone(),
@@ -217,6 +219,7 @@ impl PreparedOriginate {
             outcome: Some(outcome),
             over,
             observed: None,
+            is_named,
         };
         let attempt = Attempt {
             _open: client.keep_open(),

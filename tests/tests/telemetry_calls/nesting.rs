@@ -242,3 +242,17 @@ async fn a_session_is_one_tree() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_leg_that_is_found_later_is_named_once() {
+    let watch = Watch::new();
+    let sim = switch(|_| {}).await;
+    let client = connect(&sim, &watch.telemetry).await;
+    for dial in ["user/1001", "null/1"] {
+        let options = OriginateOptions::new();
+        let channel = Channel::originate(&client, dial, options).await.unwrap();
+        let created = watch.named("channel.create").pop().unwrap();
+        let named = attribute(&created, "channel.uuid");
+        assert_eq!(named.as_deref(), Some(channel.uuid()), "{dial}");
+    }
+}
