@@ -20,9 +20,14 @@ const CALLS_ACTIVE: &str = "\n\
     behind a filter by another header nothing counts. When the last connection that would be told \
     of a channel's\nend goes, so does the channel: that of an outbound session with the session's \
     link. While a link is down that is to come\nback, what counted stays. Then `show channels` says \
-    which channels are left, and again 10 s later, because that table is\nbehind the events; if it \
-    is refused, which a warning in the log tells, the channels from before count again with their\n\
-    next event.\n";
+    which channels are left and which are new, and again 10 s later, because that table is\nbehind \
+    the events; if it is refused, which a warning in the log tells, the channels from before count \
+    again with their\nnext event. A connection that is told of all ends counts the new ones, and \
+    what `show channels` says is when they\nbegan. There is no ageing: a channel whose end the \
+    switch drops on a link that stays up (its queue for a listener\nholds 100,000 events) counts \
+    until the next gap.\n\nAn outbound session whose handler hangs up waits up to 2 s for the end \
+    of its call before it leaves, so that its\nduration and cause are counted. A call that is left \
+    without being hung up ends after the connection: another\nconnection has to see that.\n";
 
 const EVENT_PROCESSING: &str = "\n\
     `genesis_event_processing_duration_seconds` has one value for each event that a consumer has \
