@@ -120,8 +120,8 @@ impl Connection {
         Operation {}
     }
 
-    /// A session being handled: the span `outbound_handle_connection`, in the trace that the
-    /// channel's data names, if they name one.
+    /// A session being handled: the span `outbound_handle_connection`, in the trace of its channel, or
+    /// else what is its trace from now on.
     #[inline]
     pub fn handling(&self, _channel_data: &Event) -> Operation {
         Operation {}
