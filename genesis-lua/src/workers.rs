@@ -114,9 +114,19 @@ impl Pool {
         }
     }
 
-    /// Another thread in the place of one that is stuck.
-    fn replace(&self, watch: watch::Bell) {
+    /// Marks a worker; one that is stuck gets another thread in its place in the same moment, so that
+    /// nobody finds none. False if it was marked so before.
+    fn mark(&self, running: &Running, is_stuck: bool, watch: watch::Bell) -> bool {
         let mut workers = self.workers();
+        let is_new = running.set_stuck(is_stuck);
+        if is_new && is_stuck {
+            self.replace(&mut workers, watch);
+        }
+        is_new
+    }
+
+    /// Another thread in the place of one that is stuck.
+    fn replace(&self, workers: &mut Vec<Worker>, watch: watch::Bell) {
         let able = workers.iter().filter(|worker| !worker.is_stuck()).count();
         if able >= self.threads || workers.len() >= 2 * self.threads {
             return;

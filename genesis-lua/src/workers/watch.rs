@@ -132,11 +132,8 @@ fn watch(bell: &Bell, pool: &Weak<Pool>, patience: Duration) {
             let same =
                 |(other, at): &(Arc<Running>, u64)| Arc::ptr_eq(other, running) && at == turn;
             let is_stuck = now.iter().any(same);
-            if running.set_stuck(is_stuck) {
+            if pool.mark(running, is_stuck, bell.clone()) {
                 tell(running, is_stuck, patience);
-                if is_stuck {
-                    pool.replace(bell.clone());
-                }
             }
             if is_stuck {
                 for job in running.give_up() {

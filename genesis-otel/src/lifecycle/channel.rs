@@ -211,12 +211,7 @@ pub(super) fn is_end(name: &str) -> bool {
 
 /// Whether an event comes before the variables of its channel are shown.
 fn is_early(facts: &Facts<'_>) -> bool {
-    let names = [
-        "CHANNEL_OUTGOING",
-        "CHANNEL_STATE",
-        "CHANNEL_CALLSTATE",
-        "CODEC",
-    ];
+    let names = ["CHANNEL_OUTGOING", "CHANNEL_STATE", "CHANNEL_CALLSTATE"];
     names.contains(&&*facts.name) && !is_alive(facts)
 }
 

@@ -125,13 +125,15 @@ impl Channels {
             self.replace(uuid, facts, &mut update.changes);
         } else if name == "CHANNEL_UUID" {
             self.rename(facts, uuid, &mut update.changes);
-            // a leg that is called has had another UUID until now
+            // a leg that is called has had another UUID until now, under which its codec may have been
+            // told before it could be known who calls it
             let renamed = self.by_uuid.get_mut(uuid);
-            if let Some(channel) = renamed.filter(|channel| channel.root.is_none())
+            if let Some(channel) = renamed.filter(|channel| !channel.has_had_span)
                 && let Some(caller) = expected.take(uuid)
             {
                 channel.traceparent = Some(caller);
                 channel.settled = true;
+                channel.root = None;
             }
         }
         if !self.by_uuid.contains_key(uuid) {
