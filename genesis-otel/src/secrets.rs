@@ -209,7 +209,7 @@ fn without_userinfo(value: Cow<'_, str>) -> Cow<'_, str> {
         let userinfo = word[..strict].rfind('@').or_else(|| {
             // what is no port is a password with one of these in it
             let (_, port) = word[..strict].split_once(':')?;
-            let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+            let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
             (!is_port).then(|| word.rfind('@')).flatten()
         });
         let userinfo = userinfo.map(|at| &word[..at]);

@@ -233,6 +233,7 @@ fn lesson_42_a_password_in_a_url_may_have_any_text_that_an_at_ends() {
         ("http://joe:p>s3c,d@h/x", "http://joe:***@h/x"),
         ("http://joe:p/s3c@h/x", "http://joe:***@h/x"),
         ("http://joe:p@s3c@h/x", "http://joe:***@h/x"),
+        ("http://joe:/p;s3c@h/x", "http://joe:***@h/x"),
         ("<sip:joe:p;s3c@h>", "<sip:joe:***@h>"),
         ("http://h:80/a@b", "http://h:80/a@b"),
         ("sip:h:5060;x=a@b", "sip:h:5060;x=a@b"),

@@ -15,7 +15,7 @@ const END: &str = "ter2";
 fn seeded(event: &Event, secret: &str) -> Event {
     let mut builder = genesis_proto::event::EventBuilder::from_event(event).unwrap();
     let dial = format!("{{sip_auth_password={secret},x=1}}sofia/gateway/gw/1000");
-    let own = format!("{{^^:sip_auth_password=a,{secret},b:x=1}}sofia/gateway/gw/1000");
+    let own = format!("{{^^+sip_auth_password=a,{secret},b+x=1}}sofia/gateway/gw/1000");
     let quoted = format!("[x=1,my_password='a,{secret}',y=2]user/1000");
     let set = format!("vm-password={secret}, and {secret}");
     let api = format!("7f4d sip_auth_password {secret}");
